@@ -1,0 +1,297 @@
+"""Sends planned deliveries until their receiver has them, and settles every attempt.
+
+Each connection has `in_flight` workers; a worker takes one lane at a time and sends its deliveries in order. What a
+receiver answered is committed behind the next send of the same lane, never before it is known. After a failure the
+rest of the lane goes back to the store, so nothing overtakes its head.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from engine import ids, logs, retry
+from engine.errors import HilumError, Rejected, Unavailable
+from engine.pipeline import UNREAD_REPLY
+from engine.plugin import Outbound, Sender, Sent
+from engine.site.model import ConnectionConfig, Partner, RetryPolicy, Site
+from engine.store.contract import Attempt, Incoming, NewException, Outcome, Store, Work
+from engine.supervise import forever
+
+_PULL = 512
+_UNSETTLED = 2_000  # attempts whose commit may be outstanding before workers wait
+_AGAIN = 0.5  # seconds until a commit is tried again when the store could not take it
+_GRACE = 4.0  # seconds that stopping leaves to what is on its way
+_DRAIN = 5.0  # seconds that stopping waits for a store that cannot take the last attempts
+_DEFECT = "internal.defect"
+
+Lane = list[Work]
+
+
+class Settler:
+    """Commits attempts in groups, behind the workers' backs; a known answer is never dropped for a busy store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: list[Outcome] = []
+        self._filled = asyncio.Event()
+        self._room = asyncio.Semaphore(_UNSETTLED)
+
+    async def put(self, outcome: Outcome) -> None:
+        await self._room.acquire()
+        self._waiting.append(outcome)
+        self._filled.set()
+
+    async def run(self) -> None:
+        """One round: commit what has gathered."""
+        await self._filled.wait()
+        self._filled.clear()
+        batch, self._waiting = self._waiting, []
+        try:
+            await self._commit(batch)
+        except asyncio.CancelledError:
+            self._waiting[:0] = batch  # a stop in the middle of it: `drain` tries once more
+            raise
+
+    async def drain(self) -> None:
+        """Commit what is left. What an ailing store cannot take in time goes again, flagged, after the next start."""
+        batch, self._waiting = self._waiting, []
+        if not batch:
+            return
+        try:
+            async with asyncio.timeout(_DRAIN):
+                await self._commit(batch)
+        except TimeoutError:
+            logs.warning("unsettled", waiting=len(batch))
+
+    async def _commit(self, batch: Sequence[Outcome]) -> None:
+        while True:
+            try:
+                await self._store.commit(batch)
+                break
+            except Unavailable as failure:
+                logs.warning("stalled", part="settle", code=failure.code, waiting=len(batch))
+                await asyncio.sleep(_AGAIN)
+            except Exception as error:
+                await self._commit_apart(batch, error)
+                return
+        for _ in batch:
+            self._room.release()
+
+    async def _commit_apart(self, batch: Sequence[Outcome], error: Exception) -> None:
+        """The store cannot keep one of these: each goes alone, and that one ends as a dead delivery."""
+        if len(batch) > 1:
+            for outcome in batch:
+                await self._commit([outcome])
+            return
+        (outcome,) = batch
+        logs.failure("defect", error, message=outcome.work.message.id)
+        if not any(found.code == _DEFECT for found in outcome.exceptions):
+            await self._commit([_unkept(outcome, error)])
+        else:
+            self._room.release()
+
+
+class Courier:
+    """The workers of one connection."""
+
+    def __init__(
+        self, config: ConnectionConfig, sender: Sender, store: Store, settler: Settler, site: Callable[[], Site]
+    ) -> None:
+        self._config = config
+        self._sender = sender
+        self._store = store
+        self._settler = settler
+        self._site = site
+        self._lanes: asyncio.PriorityQueue[tuple[int, int, Lane]] = asyncio.PriorityQueue()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._sending = 0
+        self._stopping = False
+        self._quiet = asyncio.Event()
+
+    def start(self) -> None:
+        part = f"courier {self._config.name}"
+        self._tasks = [asyncio.create_task(forever(part, self._work)) for _ in range(self._config.in_flight)]
+
+    def take(self, lane: Lane) -> None:
+        self._lanes.put_nowait((lane[0].priority, lane[0].id, lane))
+
+    async def stop(self) -> None:
+        """Begin nothing more and let what is on its way end; after `_GRACE` it is cut off, a possible duplicate."""
+        self._stopping = True
+        if self._sending:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_GRACE):
+                    await self._quiet.wait()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._sender.close()
+
+    async def _work(self) -> None:
+        _, _, lane = await self._lanes.get()
+        await self._send_lane(lane)
+
+    async def _send_lane(self, lane: Lane) -> None:
+        for position, work in enumerate(lane):
+            if self._stopping:
+                await self._store.release(lane[position:])
+                return
+            outcome = await self._send(work)
+            await self._settler.put(outcome)
+            if outcome.status == "retry":
+                await self._store.release(lane[position + 1 :])
+                return
+
+    async def _send(self, work: Work) -> Outcome:
+        self._sending += 1
+        try:
+            return await self._attempt(work)
+        finally:
+            self._sending -= 1
+            if self._stopping and not self._sending:
+                self._quiet.set()
+
+    async def _attempt(self, work: Work) -> Outcome:
+        assert work.delivery is not None
+        started, clock = ids.now(), time.perf_counter()
+        try:
+            sent = await self._sender.send(Outbound(work.delivery, work.message))
+        except HilumError as error:
+            return self._failed(work, error, started, clock)
+        except Exception as error:
+            logs.failure("defect", error, delivery=work.delivery.uid)
+            broken = Unavailable(_DEFECT, f"Hilum itself failed while sending ({type(error).__name__})")
+            return self._failed(work, broken, started, clock)
+        attempt = Attempt(started, _ms(clock), "delivered", sent.code)
+        logs.debug("delivered", delivery=work.delivery.uid, connection=self._config.name, code=sent.code)
+        return Outcome(work, attempt=attempt, reply=self._reply(work, sent), site=self._site().version)
+
+    def _failed(self, work: Work, error: HilumError, started: int, clock: float) -> Outcome:
+        delivery = work.delivery
+        assert delivery is not None
+        attempt = Attempt(started, _ms(clock), retry.outcome_of(error), error.code, error.text)
+        number = delivery.attempts + 1
+        decision = retry.decide(
+            error, attempt=number, policy=self._config.retry, now=ids.now(), since=delivery.created_at,
+            jitter=random.random(),
+        )  # fmt: skip
+        logs.info("failed", delivery=delivery.uid, connection=self._config.name, code=error.code, attempt=number)
+        if isinstance(decision, retry.Again):
+            return Outcome(work, status="retry", at=decision.at, attempt=attempt)
+        found = _dead(work, error, decision)
+        reply = None
+        if isinstance(error, Rejected) and error.reply:
+            reply = self._reply(work, Sent("", error.reply), read=False)
+        return Outcome(
+            work, status="dead", attempt=attempt, exceptions=(found,), reply=reply, site=self._site().version
+        )
+
+    def _reply(self, work: Work, sent: Sent, *, read: bool = True) -> Incoming | None:
+        """The receiver's answer as a message of its own, read under the agreement's `reply` type."""
+        assert work.delivery is not None
+        if not sent.reply:
+            return None
+        site, partner = self._site(), work.delivery.destination
+        known = site.partners.get(partner)
+        type, format = _reply_type(known, work.delivery.type) if read and known else (UNREAD_REPLY, "json")
+        return Incoming(
+            raw=sent.reply,
+            channel=self._config.name,
+            partner=partner,
+            format=format,
+            type=type,
+            sender=partner,
+            site=site.version,
+            lane=f"{self._config.name}/{work.delivery.lane}",
+            priority=work.priority,
+        )
+
+
+class Deliveries:
+    """Claims due deliveries and hands each lane to its connection's courier."""
+
+    def __init__(
+        self,
+        store: Store,
+        site: Callable[[], Site],
+        senders: Mapping[str, tuple[ConnectionConfig, Sender]],
+    ) -> None:
+        self._store = store
+        self._settler = Settler(store)
+        self._couriers = {
+            name: Courier(config, sender, store, self._settler, site) for name, (config, sender) in senders.items()
+        }
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        for courier in self._couriers.values():
+            courier.start()
+        parts = {"deliveries": self._claim, "settle": self._settler.run}
+        self._tasks = [asyncio.create_task(forever(name, round)) for name, round in parts.items()]
+
+    async def stop(self) -> None:
+        self._tasks[0].cancel()
+        await asyncio.gather(*(courier.stop() for courier in self._couriers.values()))
+        self._tasks[1].cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._settler.drain()
+
+    async def _claim(self) -> None:
+        for _, works in await self._store.pull("deliver", _PULL, wait=1.0):
+            await self._hand(works)
+
+    async def _hand(self, works: Lane) -> None:
+        """A lane may hold deliveries for several connections after a change of the site: each run goes to its own."""
+        assert works[0].delivery is not None
+        courier = self._couriers.get(works[0].delivery.connection)
+        if courier is not None:
+            courier.take(works)
+            return
+        name = works[0].delivery.connection
+        gone = Unavailable("delivery.connection", f"connection {name} is not in the running site")
+        now = ids.now()
+        attempt = Attempt(now, 0, "transient", gone.code, gone.text)
+        later = now + RetryPolicy().most
+        await self._settler.put(Outcome(works[0], status="retry", at=later, attempt=attempt))
+        await self._store.release(works[1:])
+
+
+def _reply_type(partner: Partner, sent_type: str) -> tuple[str, str]:
+    agreement = partner.outgoing_type(sent_type)
+    reading = partner.incoming(agreement.reply) if agreement and agreement.reply else None
+    return (reading.type, reading.format) if reading else (UNREAD_REPLY, agreement.format if agreement else "json")
+
+
+def _dead(work: Work, error: HilumError, decision: retry.Dead) -> NewException:
+    delivery = work.delivery
+    assert delivery is not None
+    context = {"partner": delivery.destination, "connection": delivery.connection, "type": delivery.type}
+    context |= {"cause": error.code, "hint": error.hint}
+    if isinstance(error, Rejected):
+        context |= error.context
+    text = f"the {delivery.type} for {delivery.destination} was not delivered, {decision.text}: {error.text}"
+    told = {name: value for name, value in context.items() if value}
+    return NewException(decision.code, text, error.place or told.get("pointer", ""), told, delivery=delivery.id)
+
+
+def _unkept(outcome: Outcome, error: Exception) -> Outcome:
+    """What is left of an attempt whose outcome cannot be stored: a person must see whether the receiver has it."""
+    work, text = outcome.work, f"Hilum itself failed to keep what became of an attempt ({type(error).__name__})"
+    assert work.delivery is not None
+    assert outcome.attempt is not None
+    context = {"partner": work.delivery.destination, "connection": work.delivery.connection, "type": work.delivery.type}
+    return Outcome(
+        work,
+        status="dead",
+        attempt=Attempt(outcome.attempt.started, outcome.attempt.ms, "ambiguous", _DEFECT, text),
+        exceptions=(NewException(_DEFECT, text, "", context, delivery=work.delivery.id),),
+        site=outcome.site,
+    )
+
+
+def _ms(clock: float) -> int:
+    return round((time.perf_counter() - clock) * 1000)

@@ -1,0 +1,208 @@
+"""Claims received messages lane by lane, runs the pipeline over them in order, commits what it decided.
+
+The pipeline is plain code on the event loop, so a slice of it never runs longer than `_SLICE`; commits of earlier
+slices are in flight meanwhile, and the store keeps a lane closed until its commit is through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+from engine import correlate, ids, logs, pipeline
+from engine.errors import Refused, Unavailable
+from engine.intake import Verdicts
+from engine.pipeline import Planner
+from engine.plugin import Format
+from engine.site.model import Site
+from engine.store.contract import Committed, NewException, Outcome, Settle, Store, Work
+from engine.store.records import Awaited, AwaitedNeed
+from engine.supervise import forever
+
+_SLICE = 0.001  # seconds of pipeline between two breaths of the event loop
+_REST = 0.004  # ... and how long it then leaves the loop to the listeners while messages are arriving
+_HOLD = 0.1  # seconds that what is decided may wait for its commit, so that others share it
+_PULL = 256
+_THREAD = 5_000  # messages of a thread looked through for what a replayed message has caused before
+_COMMITS = 4  # batches whose commit may be in flight at once
+_DEFECT = "internal.defect"
+
+
+class Dispatch:
+    """Runs until `stop`; one of them per store owner."""
+
+    def __init__(
+        self, store: Store, site: Callable[[], Site], formats: Callable[[str], Format], verdicts: Verdicts
+    ) -> None:
+        self._store = store
+        self._site = site
+        self._formats = formats
+        self._verdicts = verdicts
+        self._tasks: list[asyncio.Task[None]] = []
+        self._commits: set[asyncio.Task[bool]] = set()
+        self._room = asyncio.Semaphore(_COMMITS)
+
+    async def start(self) -> None:
+        parts = {"dispatch": self._process, "deadlines": self._deadlines}
+        self._tasks = [asyncio.create_task(forever(name, round)) for name, round in parts.items()]
+
+    async def stop(self) -> None:
+        """Claim and decide nothing more; what was decided is committed, the rest waits in the store."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._commits, return_exceptions=True)
+
+    async def _process(self) -> None:
+        lanes = await self._store.pull("process", _PULL, wait=1.0)
+        if lanes:
+            await self._run(lanes)
+
+    async def _run(self, lanes: Sequence[tuple[str, list[Work]]]) -> None:
+        """What is decided is committed while the rest is being decided, so that a crash costs little of it."""
+        works = [work for _, lane in lanes for work in lane]
+        outcomes: list[Outcome] = []
+        before: asyncio.Task[bool] | None = None
+        handed, began, held = 0, time.perf_counter(), time.perf_counter()
+        try:
+            for work in works:
+                outcomes.append(await self._decide(work))
+                if time.perf_counter() - held > _HOLD:
+                    before = await self._hand_over(outcomes, before)
+                    handed, outcomes, held = handed + len(outcomes), [], time.perf_counter()
+                if time.perf_counter() - began > _SLICE:
+                    await asyncio.sleep(_REST if self._verdicts.accepting() else 0)
+                    began = time.perf_counter()
+        except Unavailable:
+            await self._store.release(works[handed:])
+            raise
+        if outcomes:
+            await self._hand_over(outcomes, before)
+
+    async def _hand_over(self, outcomes: list[Outcome], before: asyncio.Task[bool] | None) -> asyncio.Task[bool]:
+        await self._room.acquire()
+        task = asyncio.create_task(self._commit_after(before, outcomes))
+        self._commits.add(task)
+        task.add_done_callback(self._committed)
+        return task
+
+    async def _commit_after(self, before: asyncio.Task[bool] | None, outcomes: list[Outcome]) -> bool:
+        """False when they were given back: then what follows them in their lanes must go back as well."""
+        if before is not None and not await before:
+            await self._store.release([outcome.work for outcome in outcomes])
+            return False
+        return await self._commit(outcomes)
+
+    def _committed(self, task: asyncio.Task[bool]) -> None:
+        self._commits.discard(task)
+        self._room.release()
+
+    async def _commit(self, outcomes: list[Outcome]) -> bool:
+        try:
+            committed = await self._store.commit(outcomes)
+        except Unavailable as failure:
+            logs.warning("stalled", part="commit", code=failure.code)
+            await self._store.release([outcome.work for outcome in outcomes])
+            return False
+        except Exception as error:
+            return await self._commit_apart(outcomes, error)
+        for outcome, result in zip(outcomes, committed, strict=True):
+            self._tell(outcome, result)
+        return all(result.status == "done" for result in committed)
+
+    async def _commit_apart(self, outcomes: list[Outcome], error: Exception) -> bool:
+        """The store cannot keep one of these: each goes alone, and that one becomes an exception."""
+        if len(outcomes) > 1:
+            for position, outcome in enumerate(outcomes):
+                if not await self._commit([outcome]):
+                    await self._store.release([later.work for later in outcomes[position + 1 :]])
+                    return False
+            return True
+        (outcome,) = outcomes
+        logs.failure("defect", error, message=outcome.work.message.id)
+        if any(found.code == _DEFECT for found in outcome.exceptions):
+            return True  # not even its exception can be kept: it stays claimed, and its lane waits for a restart
+        return await self._commit([self._failed(outcome.work, error)])
+
+    def _tell(self, outcome: Outcome, result: Committed) -> None:
+        if result.status != "done":
+            return  # the facts changed meanwhile: the work is back in its lane and will be planned again
+        refusal = None
+        if outcome.exceptions:
+            logs.info("exception", message=outcome.work.message.id, code=outcome.exceptions[0].code)
+            refusal = _as_refusal(outcome.exceptions[0])
+        self._verdicts.settle(outcome.work.subject, refusal)
+
+    async def _decide(self, work: Work) -> Outcome:
+        """The pipeline around one message. A defect of ours becomes an exception, never a lost message."""
+        try:
+            return await self._plan(work)
+        except Unavailable:
+            raise
+        except Exception as error:
+            logs.failure("defect", error, message=work.message.id)
+            return self._failed(work, error)
+
+    def _failed(self, work: Work, error: Exception) -> Outcome:
+        text = f"Hilum itself failed on this message ({type(error).__name__}); the bytes are kept"
+        context = {"partner": work.message.partner, "channel": work.message.channel}
+        found = NewException(_DEFECT, text, "", context)
+        return Outcome(work, state="exception", exceptions=(found,), site=self._site().version)
+
+    async def _plan(self, work: Work) -> Outcome:
+        site = self._site()
+        planner = Planner(work.message, site, self._formats, ids.now(), ids.new_id)
+        if work.step.startswith("resend:"):
+            return await self._plan_again(work, planner)
+        reading = pipeline.read(work.message, site, self._formats, again=work.step == "replay")
+        facts: dict[AwaitedNeed, Sequence[Awaited]] = {}
+        if reading.needs:
+            facts = dict(zip(reading.needs, await self._store.facts(reading.needs), strict=True))
+        before = await self._before(work.subject) if work.step == "replay" else pipeline.NOTHING
+        return pipeline.plan(work, reading, facts, planner, before=before)
+
+    async def _before(self, seq: int) -> pipeline.Before:
+        """What earlier runs made of a message."""
+        thread = await self._store.thread([seq], limit=_THREAD)
+        caused = {edge.target for edge in thread.edges if edge.source == seq and edge.kind != "reply"}
+        return pipeline.Before(
+            tuple(row for row in thread.documents if row.message == seq),
+            tuple(row for row in thread.deliveries if row.delivery.message in caused),
+        )
+
+    async def _plan_again(self, work: Work, planner: Planner) -> Outcome:
+        record = await self._store.delivery(int(work.step.partition(":")[2]))
+        rows = await self._store.documents([record.document]) if record and record.document else []
+        if record is None or not rows:
+            refusal = Refused("route.none", "there is no document to send again")
+            return Outcome(work, state="exception", exceptions=(NewException(refusal.code, refusal.text),))
+        return pipeline.plan_again(work, rows[0], record.delivery.destination, record.delivery.id, planner)
+
+    async def _deadlines(self) -> None:
+        """Acknowledgements whose time has come and that are still awaited become exceptions, once."""
+        lanes = await self._store.pull("deadline", _PULL, wait=1.0)
+        if lanes:
+            await self._expire(lanes)
+
+    async def _expire(self, lanes: Sequence[tuple[str, list[Work]]]) -> None:
+        try:
+            works = [work for _, lane in lanes for work in lane]
+            late = {row.id: row for row in await self._store.awaited(ids=[work.subject for work in works])}
+            await self._store.commit([_expired(work, late.get(work.subject)) for work in works])
+        except Unavailable:
+            await self._store.release([work for _, works in lanes for work in works])
+            raise
+
+
+def _expired(work: Work, row: Awaited | None) -> Outcome:
+    """If it was settled between the look and the commit, the outcome conflicts, the work comes again and ends here."""
+    if row is None or row.state != "awaited":
+        return Outcome(work)
+    logs.info("overdue", delivery=row.delivery, kind=row.kind, partner=row.partner)
+    settle = Settle(row.id, "overdue", "awaited")
+    return Outcome(work, settles=(settle,), exceptions=(correlate.overdue(row),))
+
+
+def _as_refusal(found: NewException) -> Refused:
+    return Refused(found.code, found.text, place=found.place, status=found.context.get("status", ""))

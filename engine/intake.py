@@ -1,0 +1,160 @@
+"""Received bytes become stored messages; only then is there anything to answer. Reads envelopes, never content."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable
+
+from engine import logs
+from engine.errors import Refused, Unavailable
+from engine.message import Facts, Unit
+from engine.plugin import Format, Profile, Verdict
+from engine.profile import profile_for
+from engine.site.model import ListenerConfig, Site
+from engine.store.contract import Appended, Incoming, NewException, Store
+
+_LIVELY = 0.005  # seconds after a message in which more are expected
+
+
+class Verdicts:
+    """What intake and pipeline know of each other: who waits for a verdict, and whether messages are arriving.
+
+    Listeners that answer after processing wait here for the pipeline's verdict on a message.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, asyncio.Future[Refused | None]] = {}
+        self._arrived = 0.0
+
+    def arrived(self) -> None:
+        self._arrived = time.monotonic()
+
+    def accepting(self) -> bool:
+        """Whether senders are being answered right now; the pipeline, which nobody waits for, then takes less."""
+        return time.monotonic() - self._arrived < _LIVELY
+
+    def expect(self, seq: int) -> asyncio.Future[Refused | None]:
+        return self._waiting.setdefault(seq, asyncio.get_running_loop().create_future())
+
+    def forget(self, seq: int) -> None:
+        self._waiting.pop(seq, None)
+
+    def settle(self, seq: int, refusal: Refused | None) -> None:
+        waiting = self._waiting.pop(seq, None) if self._waiting else None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(refusal)
+
+
+class Reception:
+    """The intake of one listener (`engine.plugin.Intake`)."""
+
+    def __init__(
+        self, config: ListenerConfig, site: Callable[[], Site], format: Format, store: Store, verdicts: Verdicts
+    ) -> None:
+        self._config = config
+        self._site = site
+        self._format = format
+        self._store = store
+        self._verdicts = verdicts
+        self._known: tuple[str, dict[str, Profile]] = ("", {})
+
+    async def accept(self, *raws: bytes, type: str = "", control_id: str = "") -> list[Verdict]:
+        site = self._site()
+        profile = self._profile(site, type)
+        units = [unit for raw in raws for unit in self._format.split(raw, profile)]
+        units = [
+            unit if unit.facts.dedup or unit.refusal else _identified(unit, type, control_id, self._config.name)
+            for unit in units
+        ]
+        self._verdicts.arrived()
+        appended = await self._store.append([self._incoming(unit, site) for unit in units])
+        return [_verdict(unit, row) for unit, row in zip(units, appended, strict=True)]
+
+    async def refuse(self, raw: bytes, refusal: Refused) -> Verdict:
+        unit = Unit(raw, Facts(self._config.format), refusal)
+        (row,) = await self._store.append([self._incoming(unit, self._site())])
+        return _verdict(unit, row)
+
+    async def processed(self, verdict: Verdict) -> Refused | None:
+        seq = verdict.seq
+        if verdict.status == "duplicate":
+            stored = await self._store.get(seq)
+            seq = stored.duplicate_of if stored and stored.duplicate_of is not None else seq
+        waiting = self._verdicts.expect(seq)
+        try:
+            stored = await self._store.get(seq)
+            if stored is not None and stored.state != "received" and not waiting.done():
+                return await self._told(seq) if stored.state == "exception" else None
+            return await waiting
+        finally:
+            self._verdicts.forget(seq)
+
+    async def _told(self, seq: int) -> Refused:
+        """The refusal of a message that was processed before anyone waited for it."""
+        thread = await self._store.thread([seq], limit=1)
+        mine = [found for found in thread.exceptions if found.message == seq and found.state == "open"]
+        if not mine:
+            raise Unavailable("store.read", "the exception of a refused message could not be read")
+        found = max(mine, key=lambda row: row.id)
+        return Refused(found.code, found.text, place=found.place, status=found.context.get("status", ""))
+
+    def _profile(self, site: Site, type: str) -> Profile:
+        version, known = self._known
+        if version != site.version:
+            known = {}
+            self._known = (site.version, known)
+        if type not in known:
+            known[type] = profile_for(site.partners[self._config.partner], listener=self._config, type=type)
+        return known[type]
+
+    def _incoming(self, unit: Unit, site: Site) -> Incoming:
+        facts, config = unit.facts, self._config
+        refusal = None
+        if unit.refusal is not None:
+            refusal = self._exception(unit.refusal, facts)
+            logs.info(
+                "refused", channel=config.name, partner=config.partner, code=unit.refusal.code, size=len(unit.raw)
+            )
+        return Incoming(
+            raw=unit.raw,
+            channel=config.name,
+            partner=config.partner,
+            format=config.format,
+            type=facts.type,
+            control_id=facts.control_id,
+            control_place=facts.control_place,
+            sender=facts.sender,
+            dedup="" if refusal else facts.dedup,
+            keys=facts.keys,
+            warnings=facts.warnings,
+            site=site.version,
+            lane=f"{config.name}/{facts.sender}",
+            refusal=refusal,
+        )
+
+    def _exception(self, refusal: Refused, facts: Facts) -> NewException:
+        context = {"partner": self._config.partner, "channel": self._config.name, "type": facts.type}
+        context |= {"control_id": facts.control_id, "status": refusal.status}
+        told = {name: value for name, value in context.items() if value}
+        return NewException(refusal.code, refusal.text, refusal.place, told)
+
+
+def _identified(unit: Unit, type: str, control_id: str, channel: str) -> Unit:
+    """A format without an envelope: its id is what the transport gave, or else the bytes' own hash."""
+    control_id = unit.facts.control_id or control_id
+    known_by = control_id or "sha256:" + hashlib.sha256(unit.raw).hexdigest()
+    facts = unit.facts._replace(type=unit.facts.type or type, control_id=control_id, dedup=f"{known_by}\x1f{channel}")
+    return unit._replace(facts=facts)
+
+
+def _verdict(unit: Unit, row: Appended) -> Verdict:
+    refusal, status = unit.refusal, {"new": "accepted"}.get(row.status, row.status)
+    if refusal is not None:
+        status = "refused"
+    elif row.status == "conflict":
+        text = "another message with the same control id but other content was received before"
+        hint = "the sender must give each message its own id"
+        refusal = Refused("dup.conflict", text, place=unit.facts.control_place, hint=hint, status="205")
+    return Verdict(status, f"M{row.seq}", row.seq, unit.facts, refusal)

@@ -1,0 +1,119 @@
+"""One value from a text to what the document holds, and back: codecs, closed tables, crosswalks, and their misses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine.mapping.plan import Value
+from engine.mapping.run import BAD, SKIP, Run
+
+Decode = Callable[[str, Run, str], Any]  # (text, run, place) to a canonical value, SKIP or BAD
+Encode = Callable[[Any, Run, str, str], Any]  # (value, run, place, canonical pointer) to a text, SKIP or BAD
+
+
+# --- from a text to a canonical value --------------------------------------------------------------------------------
+def decoder(value: Value, what: str) -> Decode | None:
+    """None for a plain text, which is taken as it is."""
+    if value.crosswalk:
+        name, on_miss, default = value.crosswalk, value.on_miss, value.default
+        return lambda raw, run, place: walk_crosswalk(run, name, raw, place, "", on_miss, out=False, default=default)
+    if value.codes is not None:
+        return _from_codes(value, what)
+    codec = value.codec
+    if codec is None:
+        return None
+    decode, expects = codec.decode, codec.expects
+
+    def run_codec(raw: str, run: Run, place: str) -> Any:
+        try:
+            return decode(raw, run.zone)
+        except ValueError:
+            run.trouble("map.value", f"'{what}' needs {expects}", "102", place)
+            return BAD
+
+    return run_codec
+
+
+def _from_codes(value: Value, what: str) -> Decode:
+    assert value.codes is not None
+    inward, on_miss, default = value.codes.inward, value.on_miss, value.default
+
+    def look_up(raw: str, run: Run, place: str) -> Any:
+        found = inward.get(raw)
+        if found is not None:
+            return found
+        if on_miss == "skip":
+            return SKIP
+        if on_miss == "pass":
+            return raw
+        if on_miss == "default":
+            return default
+        run.trouble("map.unknown_code", f"the mapping's table for '{what}' does not have this code", "103", place)
+        return BAD
+
+    return look_up
+
+
+def walk_crosswalk(
+    run: Run, name: str, raw: str, place: str, canonical: str, on_miss: str = "", *, out: bool, default: object = None
+) -> Any:
+    """A word through a partner's crosswalk, inward or out; what a miss does is the mapping's word, then the table's."""
+    table = run.crosswalks.get(name)
+    if table is None:
+        run.trouble("map.miss", f"the partner has no crosswalk '{name}'", "204", place, canonical)
+        return BAD
+    found = (table.outward if out else table.inward).get(raw)
+    if found is not None:
+        return found
+    decision = on_miss or table.on_miss
+    if decision == "skip":
+        return SKIP
+    if decision == "pass":
+        return raw
+    if decision == "default":
+        return default or (table.default_out if out else table.default)
+    source = f" ({table.source})" if table.source else ""
+    side = "enterprise" if out else "partner"
+    text = f"crosswalk '{name}'{source} has no row for this {side} value"
+    run.trouble("map.miss", text, "204", place, canonical, f"add the row{f' to {table.source}' if source else ''}")
+    return BAD
+
+
+# --- from a canonical value to a text --------------------------------------------------------------------------------
+def encoder(value: Value, what: str) -> Encode:
+    if value.crosswalk:
+        name, on_miss = value.crosswalk, value.on_miss
+        return lambda told, run, place, canonical: walk_crosswalk(run, name, told, place, canonical, on_miss, out=True)
+    if value.codes is not None:
+        return _to_codes(value, what)
+    if value.codec is None:
+        return lambda told, run, place, canonical: told
+    codec = value.codec
+
+    def run_codec(told: Any, run: Run, place: str, canonical: str) -> Any:
+        try:
+            return codec.encode(told, run.zone)
+        except (ValueError, ArithmeticError):
+            run.trouble("map.value", f"'{what}' cannot be written as {codec.expects}", "102", place, canonical)
+            return BAD
+
+    return run_codec
+
+
+def _to_codes(value: Value, what: str) -> Encode:
+    assert value.codes is not None
+    outward, on_miss = value.codes.outward, value.on_miss
+
+    def look_up(told: Any, run: Run, place: str, canonical: str) -> Any:
+        found = outward.get(told)
+        if found is not None:
+            return found
+        if on_miss in {"skip", "default"}:
+            return SKIP
+        if on_miss == "pass":
+            return str(told)
+        run.trouble("map.unknown_code", f"the mapping's table has no code for this '{what}'", "103", place, canonical)
+        return BAD
+
+    return look_up

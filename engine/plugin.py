@@ -1,0 +1,328 @@
+"""The contracts between the engine and everything that speaks to the world. Both sides see this module and no further.
+
+A *format* turns bytes into trees and trees into bytes (pure). A *kind* is a protocol: it makes listeners that hand
+received bytes to an `Intake`, and senders that deliver. `Registry` holds both; only `engine.wiring` fills it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import pydantic
+import pydantic_core
+
+from engine.errors import Refused
+from engine.message import Delivery, Facts, Message, Template, Unit
+
+
+class Null:
+    """The explicit "delete this" of a protocol (HL7 `""`, JSON null), as against a value that was not sent (None)."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "NULL"
+
+
+class Bare(str):
+    """A number, true or false that a mapping writes: without quotes where a format tells them from texts (JSON)."""
+
+    __slots__ = ()
+
+
+NULL: Final = Null()
+Value = str | Null | None
+Node = Any  # a format's own tree node; opaque to everyone else
+
+
+# --- formats -------------------------------------------------------------------------------------------------------
+class PathError(Exception):
+    """A mapping names a place the structure does not have. nearest: the right words that look most like it."""
+
+    def __init__(self, text: str, nearest: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.text = text
+        self.nearest = tuple(nearest)
+
+
+class Field(Protocol):
+    """One addressable place of a structure, compiled once from its path."""
+
+    @property
+    def path(self) -> str: ...  # canonical spelling, as lineage shows it
+    def get(self, node: Node) -> Value: ...
+    def put(self, node: Node, value: str | Null) -> None: ...
+
+
+class Loop(Protocol):
+    """A repeating place: nodes to read, or new nodes to write; `scope` compiles the paths inside it."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def scope(self) -> Scope: ...
+    def nodes(self, node: Node) -> Sequence[Node]: ...
+    def new(self, node: Node) -> Node: ...
+    def place(self, node: Node, position: int) -> str:
+        """How people name the nodes()[position] of this loop: `ORDER[2]`, `PO1[1]`, `/lines/0`."""
+        ...
+
+
+class Scope(Protocol):
+    def field(self, path: str) -> Field: ...  # raises PathError
+    def loop(self, path: str) -> Loop: ...  # raises PathError
+
+
+class Structure(Protocol):
+    """What a mapping may address in one message type, made by the format from the mapping's header keys."""
+
+    @property
+    def type(self) -> str: ...  # the message type it reads and writes: `OMS^O05`, `850`; empty when any
+    @property
+    def scope(self) -> Scope: ...
+    def blank(self) -> Node:
+        """A root node to write into."""
+        ...
+
+    def leaves(self, node: Node) -> Iterable[tuple[str, str]]:
+        """All (canonical path, value) of a tree: what the unmapped ledger is made from."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is agreed with a sender, as far as reading its envelope needs it.
+
+    type:     the message type when the bytes cannot say it themselves (JSON).
+    accepts:  the types the channel takes; empty takes all.
+    usage:    P or T: the traffic this channel is for.
+    ours, theirs: identities as the partner's YAML gives them (`isa: "ZZ:NORTH"`, `gs: NORTH`).
+    charset:  text encoding that overrules what the message says of itself; empty: believe the message.
+    limits:   caps by name (`segments`, `repetitions`, `field`, `depth`); a format has its own defaults.
+    options:  the listener's switches for this format (`allow_empty_control_id`, `strict_segment_ends` ...).
+    """
+
+    partner: str = ""
+    type: str = ""
+    accepts: frozenset[str] = frozenset()
+    usage: str = "P"
+    charset: str = ""
+    ours: Mapping[str, str] = field(default_factory=dict)
+    theirs: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One business message inside a stored message: an HL7 message, one X12 transaction set, one JSON body."""
+
+    type: str
+    node: Node
+    place: str = ""  # `ST[2]`; empty when the message has one part
+    control_id: str = ""
+    refusals: tuple[Refused, ...] = ()  # why it may not be mapped
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a received acknowledgement says about something we sent.
+
+    kind:     `997`. ref: what it speaks of, `PO/88/0001` (group code, GS06, ST02) or `PO/88` for a whole group.
+    positive: accepted (with or without errors). code: the standard's own (`A`, `E`, `P`, `R`).
+    details:  each fault in plain words with its place: `PO1[2]/PO103: code value not in the list`.
+    """
+
+    kind: str
+    ref: str
+    positive: bool
+    code: str
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A stored message's content, judged."""
+
+    parts: tuple[Part, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+    problems: tuple[Refused, ...] = ()  # faults of the whole, each an exception
+    answers: tuple[Node, ...] = ()  # functional acknowledgements to send back, ready for `envelop`
+    answer_type: str = ""  # `997`
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who writes to whom and when; everything a format needs to wrap what a mapping wrote.
+
+    type: the partner's word for what is sent (`850`, `OMS^O05^OMS_O05`). id: unique and stable, for MSH-10.
+    at:   in the partner's zone. options: the partner's `envelope:` settings (separators, versions ...).
+    """
+
+    type: str
+    id: str
+    at: dt.datetime
+    usage: str = "P"
+    ours: Mapping[str, str] = field(default_factory=dict)
+    theirs: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateKey:
+    kind: str
+    value: Template
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Enveloped:
+    """Bytes ready to store, with slots for the control numbers that the commit will allocate.
+
+    refs: by acknowledgement kind, what an answer to it will refer to (`{"997": (b"PO/", Slot(...), b"/0001")}`).
+    """
+
+    body: Template
+    control_id: Template
+    keys: tuple[TemplateKey, ...] = ()
+    refs: Mapping[str, Template] = field(default_factory=dict)
+
+
+class Format(Protocol):
+    name: str
+
+    def split(self, raw: bytes, profile: Profile) -> list[Unit]:
+        """Find the messages in received bytes and read their envelopes; never raises, and loses no byte."""
+        ...
+
+    def open(self, raw: bytes, profile: Profile) -> Opened:
+        """Parse and judge one stored message (the bytes of one Unit). Raises Refused when nothing of it can be used."""
+        ...
+
+    def structure(self, header: Mapping[str, str]) -> Structure:
+        """From a mapping's header keys (`message`, `set`, `release`). Raises PathError."""
+        ...
+
+    def envelop(self, nodes: Sequence[Node], envelope: Envelope) -> Enveloped:
+        """Wrap written trees. Raises Refused at the place of a value the format cannot carry."""
+        ...
+
+
+# --- kinds ---------------------------------------------------------------------------------------------------------
+_UNITS: Final = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
+_DURATION: Final = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
+DURATION_SCHEMA: Final = pydantic.WithJsonSchema(
+    {"type": "string", "pattern": rf"^{_DURATION.pattern}$", "examples": ["30s", "4h", "1d"]}
+)
+
+
+def microseconds(value: object) -> object:
+    """A duration as YAML writes it, `30s`, for a pydantic field; what is no text passes. Raises CFG106 otherwise."""
+    if not isinstance(value, str):
+        return value
+    found = _DURATION.fullmatch(value)
+    if found is None:
+        text = "a duration is a whole number and its unit: 500ms, 30s, 15m, 4h or 1d"
+        raise pydantic_core.PydanticCustomError("CFG106", text)
+    return int(found[1]) * _UNITS[found[2]]
+
+
+class Options(pydantic.BaseModel):
+    """Base of every kind's declared options: they feed parsing, checking, schema and docs alike."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class ListenerOptions(Options):
+    """What every listener has. `listen` is absent on kinds that fetch."""
+
+    answer: str = pydantic.Field("stored", pattern="^(stored|processed)$", description="when the sender is answered")
+    on_overload: str = pydantic.Field(
+        "close", pattern="^(close|nak)$", description="what a sender sees when we cannot store"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one received message. `refusal` is set when status is refused or conflict."""
+
+    status: str  # accepted | duplicate | conflict | refused
+    message: str  # message id
+    seq: int
+    facts: Facts
+    refusal: Refused | None = None
+
+
+class Intake(Protocol):
+    """The one door by which received bytes come in; bound to one listener."""
+
+    async def accept(self, *raws: bytes, type: str = "", control_id: str = "") -> list[Verdict]:
+        """Store, then return: one verdict per message found in `raws`, in order. Raises Unavailable if not stored.
+
+        An MLLP frame always gives one; a file may hold several. All of one call share a commit.
+        """
+        ...
+
+    async def refuse(self, raw: bytes, refusal: Refused) -> Verdict:
+        """Keep bytes that are no message (a broken frame) as an exception. Raises Unavailable if not stored."""
+        ...
+
+    async def processed(self, verdict: Verdict) -> Refused | None:
+        """Wait for the pipeline's verdict on an accepted message: None when it went well. Raises Unavailable."""
+        ...
+
+
+class Listener(Protocol):
+    async def start(self) -> None: ...
+    async def stop(self) -> None:
+        """Take nothing more, finish answering what was stored, release the socket or folder."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """A delivery with the message it carries, as a sender gets it."""
+
+    delivery: Delivery
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The receiver has it. code: its own word (`AA`, `201`, `written`). reply: a body to keep as a message."""
+
+    code: str
+    reply: bytes | None = None
+
+
+class Sender(Protocol):
+    async def send(self, out: Outbound) -> Sent:
+        """Raises Unavailable (nothing happened), Unknown (it may have arrived) or Rejected (never again)."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One protocol: its option sets and constructors. A module of `channels` exports one as `KIND`."""
+
+    name: str
+    listener_options: type[ListenerOptions] | None = None
+    make_listener: Callable[[str, Any, Intake], Listener] | None = None
+    sender_options: type[Options] | None = None
+    make_sender: Callable[[str, Any], Sender] | None = None
+
+
+class Registry(Protocol):
+    """Kinds and formats by name, imported on first use. Raises KeyError for an unknown name."""
+
+    def kind(self, name: str) -> Kind: ...
+    def format(self, name: str) -> Format: ...
+    def kinds(self) -> Sequence[str]: ...
+    def formats(self) -> Sequence[str]: ...

@@ -1,0 +1,275 @@
+"""A folder of YAML -> one immutable `Site`, or every mistake of every file at once. Opens no port and makes no folder.
+
+The order is that of what refers to what: mappings and tables, connections, partners, listeners, routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from engine.errors import ConfigError
+from engine.mapping import Mapping as CompiledMapping
+from engine.mapping import compile_mapping, format_name
+from engine.plugin import Registry
+from engine.positions import Finding, Findings, Mark, Tree
+from engine.site.crosswalks import read_table
+from engine.site.endpoints import Connection, check_format, check_ports, read_connection, read_listener
+from engine.site.fit import fit
+from engine.site.loading import Loading
+from engine.site.model import ConnectionConfig, ListenerConfig, Site
+from engine.site.partners import Described, Shelf, check_identities, check_traffic, read_partner
+from engine.site.routes import Parties, read_routes
+from engine.site.shapes import ChannelsFile, ConnectionsFile, EngineFile, PartnerFile
+from engine.site.source import Source, read_source, unpack
+from engine.site.templates import extend
+
+
+class SiteError(ConfigError):
+    """The site cannot be used; `findings` says all that is wrong with it, in files below `root`."""
+
+    def __init__(self, findings: Findings, root: Path) -> None:
+        worst = next(finding for finding in findings.found if finding.severity == "error")
+        more = f" (and {findings.errors - 1} more)" if findings.errors > 1 else ""
+        super().__init__(worst.code, worst.text + more, place=str(worst.mark), hint=worst.hint)
+        self.findings = findings
+        self.root = root
+
+
+def load_site(
+    root: Path, registry: Registry, environ: Mapping[str, str], *, examples: bool = False
+) -> tuple[Site | None, Findings]:
+    """The site at `root`, and everything worth saying about it. None when there is an error.
+
+    examples: also run each mapping's examples and round trips, unless the partners or tables they need are broken.
+    """
+    findings = Findings()
+    source = read_source(root, findings)
+    site = _build(source, registry, environ, findings)
+    if site is not None and examples and not _lame(findings):
+        from engine.site.samples import check_examples
+
+        check_examples(root, site, registry, findings)
+    return _judged(site, findings)
+
+
+def _lame(findings: Findings) -> bool:
+    """Whether examples would fail for want of a partner or table that has mistakes of its own."""
+    needed = ("partners/", "config/crosswalks/")
+    return any(found.severity == "error" and found.mark.file.startswith(needed) for found in findings.found)
+
+
+def require_site(root: Path, registry: Registry, environ: Mapping[str, str]) -> Site:
+    """The site at `root`. Raises SiteError."""
+    site, findings = load_site(root, registry, environ)
+    if site is None:
+        raise SiteError(findings, root)
+    return site
+
+
+def load_snapshot(snapshot: bytes, registry: Registry, environ: Mapping[str, str]) -> tuple[Site | None, Findings]:
+    """A site again as it was, from what `Site.snapshot` kept; its references are those of today."""
+    findings = Findings()
+    return _judged(_build(unpack(snapshot), registry, environ, findings), findings)
+
+
+def data_root(environ: Mapping[str, str]) -> Path:
+    """Where everything lies that Hilum writes: HILUM_HOME, or ./var."""
+    return Path(environ.get("HILUM_HOME") or "./var")
+
+
+def _judged(site: Site | None, findings: Findings) -> tuple[Site | None, Findings]:
+    findings.found = list(dict.fromkeys(findings.found))  # a template's mistake is each of its partners' mistake
+    findings.found.sort(key=_order)
+    return (None if findings.errors else site), findings
+
+
+def _order(finding: Finding) -> tuple[str, int, int]:
+    return finding.mark.file, finding.mark.line, finding.mark.column
+
+
+def _build(source: Source, registry: Registry, environ: Mapping[str, str], findings: Findings) -> Site | None:
+    loading = Loading(findings, registry, environ, data_root(environ))
+    engine = _engine(source, loading)
+    mappings, mapping_names = _mappings(source, loading)
+    connections, connection_names = _connections(source, loading)
+    tables = {name: read_table(content, path, findings) for name, path, content in source.named("config/crosswalks")}
+    zone = ZoneInfo(engine.zone) if engine else ZoneInfo("UTC")
+    shelf = Shelf(mappings, mapping_names, tables, connections, connection_names, zone)
+    described, partner_names = _partners(source, shelf, loading)
+    check_identities(described, loading)
+    check_traffic(described, loading)
+    _check_fetching(connections, described, loading)
+    listeners = _listeners(source, described, partner_names, loading)
+    partners = {name: one.partner for name, one in described.items()}
+    routes_tree = _config(source, "routes", loading)
+    if routes_tree is None and "config/routes.yaml" not in source.files:
+        text = "the site has no config/routes.yaml: no document would go anywhere"
+        findings.error("CFG109", text, Mark("config/routes.yaml"), "write one, if need be with an empty list")
+    routes = read_routes(routes_tree, Parties(partners, partner_names), loading) if routes_tree else ()
+    if engine is None:
+        return None
+    return Site(
+        source.version,
+        engine.name,
+        source.root,
+        zone,
+        partners,
+        listeners,
+        _all_connections(connections, described),
+        routes,
+        mappings,
+        source.snapshot(),
+        {"owner": engine.owner, "logs": engine.logs.model_dump()},
+    )
+
+
+def _config(source: Source, name: str, loading: Loading) -> Tree | None:
+    path = f"config/{name}.yaml"
+    content = source.files.get(path)
+    return None if content is None else loading.tree(name, path, content)
+
+
+def _engine(source: Source, loading: Loading) -> EngineFile | None:
+    if "config/engine.yaml" not in source.files:
+        hint = "name the site's folder by HILUM_SITE, or make one with `hilum init`"
+        loading.error("CFG109", "there is no site here: it has no config/engine.yaml", Mark("config/engine.yaml"), hint)
+        return None
+    tree = _config(source, "engine", loading)
+    return fit(EngineFile, tree, loading.findings) if tree else None
+
+
+def _mappings(source: Source, loading: Loading) -> tuple[dict[str, CompiledMapping], frozenset[str]]:
+    found = {name: loading.tree("mapping", path, content) for name, path, content in source.named("mappings")}
+    trees = {name: tree for name, tree in found.items() if tree is not None}
+    compiled = {}
+    for name, tree in trees.items():
+        word = format_name(tree, trees)
+        mark = (tree.get("format") or tree).mark
+        if not word:
+            loading.error("CFG103", "the key 'format' is missing", tree.mark)
+        elif check_format(word, mark, loading):
+            format = loading.registry.format(word)
+            if mapping := compile_mapping(name, tree, format, loading.findings, trees):
+                compiled[name] = mapping
+    return compiled, frozenset(found)
+
+
+def _connections(source: Source, loading: Loading) -> tuple[dict[str, Connection], frozenset[str]]:
+    tree = _config(source, "connections", loading)
+    entries = tree.get("connections") if tree else None
+    if tree is None or fit(ConnectionsFile, tree, loading.findings) is None or entries is None:
+        return {}, frozenset()
+    read = {name: read_connection(name, entry, entries.keys[name], loading) for name, entry in entries.items()}
+    return {name: connection for name, connection in read.items() if connection}, frozenset(read)
+
+
+def _partners(source: Source, shelf: Shelf, loading: Loading) -> tuple[dict[str, Described], frozenset[str]]:
+    templates = {}
+    for name, path, content in source.named("partners/templates"):
+        if tree := loading.tree("partner", path, content):
+            templates[f"templates/{name}"] = tree
+            _check_template(tree, loading)
+    described, names = {}, set()
+    for name, path, content in source.named("partners"):
+        names.add(name)
+        tree = loading.tree("partner", path, content)
+        whole = extend(tree, templates, loading) if tree else None
+        if whole and (one := read_partner(name, whole, shelf, loading)):
+            described[name] = one
+    return described, frozenset(names)
+
+
+def _check_template(tree: Tree, loading: Loading) -> None:
+    """A template may leave out what its partners bring, and nothing else is forgiven."""
+    own = Findings()
+    fit(PartnerFile, tree, own)
+    loading.findings.found += [finding for finding in own.found if finding.code != "CFG103"]
+
+
+# --- ways in and out -------------------------------------------------------------------------------------------------
+def _listeners(
+    source: Source, described: Mapping[str, Described], partner_names: Set[str], loading: Loading
+) -> dict[str, ListenerConfig]:
+    """Those of config/channels.yaml, and each connection that fetches."""
+    listeners, listening = {}, []
+    tree = _config(source, "channels", loading)
+    entries = tree.get("listeners") if tree else None
+    if tree and entries and fit(ChannelsFile, tree, loading.findings):
+        for name, entry in entries.items():
+            if config := _listener(name, entry, entries.keys[name], described, partner_names, loading):
+                listeners[name] = config
+                listen = entry.get("listen")
+                if listen and isinstance(listen.value, str):
+                    listening.append((name, listen.value, listen.mark))
+    check_ports(listening, loading)
+    for connection, one in _fetching(described, loading):
+        name = connection.config.name
+        if name in listeners and entries:
+            text = f"the connection '{name}' fetches under this name; call the listener something else"
+            loading.error("CFG315", text, entries.keys[name])
+        partner = one.partner
+        if fetching := connection.listener(partner.name, partner.owner, partner.identity.usage):
+            listeners[name] = fetching
+    return listeners
+
+
+def _listener(
+    name: str,
+    tree: Tree,
+    mark: Mark,
+    described: Mapping[str, Described],
+    partner_names: Set[str],
+    loading: Loading,
+) -> ListenerConfig | None:
+    read = read_listener(tree, mark, loading)
+    if read is None:
+        return None
+    entry, options = read
+    where = tree.get("partner")
+    if not loading.known("CFG303", "partner", entry.partner, partner_names, where.mark if where else mark):
+        return None
+    one = described.get(entry.partner)
+    usage = entry.usage or (one.partner.identity.usage if one else "P")
+    return ListenerConfig(
+        name,
+        entry.kind,
+        entry.format,
+        entry.partner,
+        entry.owner,
+        options,
+        usage,
+        entry.limits,
+        entry.format_options,
+        entry.runbook,
+    )
+
+
+def _fetching(described: Mapping[str, Described], loading: Loading) -> Iterator[tuple[Connection, Described]]:
+    """Connections that fetch, each with the one partner whose it is (CFG317)."""
+    owners: dict[str, tuple[Connection, Described]] = {}
+    for one in described.values():
+        if one.connection is None or one.connection.fetch is None or one.partner.status == "draft":
+            continue
+        name = one.connection.config.name
+        _, other = owners.setdefault(name, (one.connection, one))
+        if other is not one:
+            text = f"the connection '{name}' fetches for partner '{other.partner.name}' already"
+            loading.error("CFG317", text, one.place(one.block, "connection"), "give each partner a folder of its own")
+    yield from owners.values()
+
+
+def _check_fetching(named: Mapping[str, Connection], described: Mapping[str, Described], loading: Loading) -> None:
+    used = {one.connection.config.name for one in described.values() if one.connection}
+    for name, connection in named.items():
+        if connection.fetch is not None and name not in used:
+            text = f"the connection '{name}' fetches, but is no partner's: nothing would be taken from it"
+            loading.error("CFG318", text, connection.mark, "name it as a partner's connection, or remove `fetch`")
+
+
+def _all_connections(
+    named: Mapping[str, Connection], described: Mapping[str, Described]
+) -> dict[str, ConnectionConfig]:
+    inline = {one.connection.config.name: one.connection for one in described.values() if one.connection}
+    return {name: connection.config for name, connection in {**named, **inline}.items()}

@@ -1,0 +1,158 @@
+"""The site as the engine uses it: immutable, resolved, checked. `engine.site.load` makes it from YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from engine.plugin import ListenerOptions, Options
+
+if TYPE_CHECKING:
+    from canonical import Document
+    from engine.mapping import Mapping as CompiledMapping
+
+
+@dataclass(frozen=True, slots=True)
+class Crosswalk:
+    """A code table between a partner's words and the enterprise's.
+
+    inward: partner's word -> enterprise's word. outward: enterprise's word -> partner's word.
+    on_miss: exception | skip | pass | default (then `default` / `default_out` are used).
+    source: file the table comes from, for messages about misses.
+    """
+
+    name: str
+    inward: Mapping[str, str]
+    outward: Mapping[str, str]
+    on_miss: str = "exception"
+    default: str = ""
+    default_out: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who writes to whom: `ours` and `theirs` by identity kind (`isa: "ZZ:NORTH"`, `gs`, `hl7: "APP|FACILITY"`)."""
+
+    ours: Mapping[str, str] = field(default_factory=dict)
+    theirs: Mapping[str, str] = field(default_factory=dict)
+    usage: str = "P"
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """One document type in one direction with one partner.
+
+    type: the partner's word (`850`, `OMS^O05`, `purchase_orders`); the key in the partner's `documents:`.
+    expect: (acknowledgement kind, microseconds) awaited after a delivery.
+    reply: the type under which an answer's body on the same connection is read.
+    options: the sender's words for this document (`path: /requisitions`).
+    """
+
+    partner: str
+    type: str
+    direction: str  # in | out
+    mapping: str = ""  # empty: functional acknowledgements, which no mapping reads or writes
+    document: str = ""
+    connection: str = ""
+    format: str = ""
+    expect: tuple[tuple[str, int], ...] = ()
+    reply: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    name: str
+    status: str  # draft | testing | live
+    owner: str
+    identity: Identity
+    zone: ZoneInfo
+    agreements: tuple[Agreement, ...]
+    crosswalks: Mapping[str, Crosswalk]  # by the name mappings use: `unit`, `item`
+    envelope: Mapping[str, str] = field(default_factory=dict)  # separators, versions
+    charset: str = ""
+    title: str = ""
+    runbook: str = ""
+
+    def incoming(self, type: str) -> Agreement | None:
+        return next((a for a in self.agreements if a.direction == "in" and a.type == type), None)
+
+    def outgoing(self, document: str) -> Agreement | None:
+        """The agreement under which a canonical document type is sent to this partner."""
+        return next((a for a in self.agreements if a.direction == "out" and a.document == document), None)
+
+    def outgoing_type(self, type: str) -> Agreement | None:
+        return next((a for a in self.agreements if a.direction == "out" and a.type == type), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerConfig:
+    """One way in. A connection that fetches appears here too, under its connection's name."""
+
+    name: str
+    kind: str
+    format: str
+    partner: str
+    owner: str
+    options: ListenerOptions
+    usage: str = "P"
+    limits: Mapping[str, int] = field(default_factory=dict)
+    format_options: Mapping[str, str] = field(default_factory=dict)
+    runbook: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Times in microseconds. attempts 0: until the deadline."""
+
+    first: int = 1_000_000
+    factor: float = 2.0
+    most: int = 300_000_000
+    jitter: float = 0.2
+    attempts: int = 0
+    deadline: int = 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionConfig:
+    name: str
+    kind: str
+    options: Options
+    owner: str = ""
+    in_flight: int = 8
+    retry: RetryPolicy = RetryPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Documents of a type go to partners. to: partner names; to_field: a document field that names the partner.
+
+    order_by: field whose value is the delivery lane; empty: the document's own number; `sender`: the sender's order.
+    """
+
+    name: str
+    document: str
+    to: tuple[str, ...] = ()
+    to_field: str = ""
+    source: str = ""  # partner it must come from; empty: any
+    when: Callable[[Document], bool] | None = None
+    filter: bool = False  # matching documents go nowhere, by intent: `drop: true`
+    order_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    version: str  # SHA-256 of sorted paths and bytes
+    name: str
+    root: str
+    zone: ZoneInfo
+    partners: Mapping[str, Partner]
+    listeners: Mapping[str, ListenerConfig]
+    connections: Mapping[str, ConnectionConfig]
+    routes: tuple[Route, ...]
+    mappings: Mapping[str, CompiledMapping]
+    snapshot: bytes = b""  # the YAML as it was, for the store
+    settings: Mapping[str, Any] = field(default_factory=dict)

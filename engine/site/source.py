@@ -1,0 +1,104 @@
+"""The files of a site as bytes: read from a folder or from a snapshot, hashed to its version, packed to a snapshot.
+
+Only what configures is read: `config/*.yaml`, `config/crosswalks/*.csv`, `partners/**.yaml`, `mappings/*.yaml`. A
+secret is no part of it, for the YAML holds references only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from engine.positions import Findings, Mark, did_you_mean
+
+FOLDERS: Final = {
+    "config": ".yaml",
+    "config/crosswalks": ".csv",
+    "partners": ".yaml",
+    "partners/templates": ".yaml",
+    "mappings": ".yaml",
+}
+CONFIG_FILES: Final = ("engine", "channels", "connections", "routes")
+MAX_TABLE_BYTES: Final = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A site's files by relative path (`partners/acme.yaml`), sorted."""
+
+    root: str
+    files: Mapping[str, bytes]
+
+    @property
+    def version(self) -> str:
+        """SHA-256 over every path and content, each told apart by its length."""
+        digest = hashlib.sha256()
+        for path, content in self.files.items():
+            for part in (path.encode(), content):
+                digest.update(len(part).to_bytes(8, "big") + part)
+        return digest.hexdigest()
+
+    def snapshot(self) -> bytes:
+        """The files as a zip whose bytes depend on nothing else: no times, no order of listing."""
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path, content in self.files.items():
+                archive.writestr(zipfile.ZipInfo(path), content, zipfile.ZIP_DEFLATED)
+        return packed.getvalue()
+
+    def named(self, folder: str) -> Iterator[tuple[str, str, bytes]]:
+        """(name, path, content) of a folder's own files."""
+        for path, content in self.files.items():
+            parent, _, file = path.rpartition("/")
+            if parent == folder:
+                yield file.rpartition(".")[0], path, content
+
+
+def unpack(snapshot: bytes) -> Source:
+    with zipfile.ZipFile(io.BytesIO(snapshot)) as archive:
+        return Source("", {name: archive.read(name) for name in sorted(archive.namelist())})
+
+
+def read_source(root: Path, findings: Findings) -> Source:
+    """All files of the site at `root`. A file that leads out of it, or has no meaning where it stands, is a finding."""
+    home = root.resolve()
+    files: dict[str, bytes] = {}
+    for folder, suffix in FOLDERS.items():
+        for path in sorted((root / folder).glob("*")):
+            relative = path.relative_to(root).as_posix()
+            if path.name.startswith(".") or path.is_dir():
+                continue
+            if not path.resolve().is_relative_to(home):
+                findings.error("CFG110", "this file is a link that leads out of the site", Mark(relative))
+            elif _belongs(path, folder, suffix, relative, findings):
+                content = _read(path, relative, findings)
+                files |= {} if content is None else {relative: content}
+    return Source(str(root), dict(sorted(files.items())))
+
+
+def _belongs(path: Path, folder: str, suffix: str, relative: str, findings: Findings) -> bool:
+    if path.suffix != suffix:
+        if path.suffix in {".yml", ".yaml", ".csv"}:
+            findings.error("CFG111", f"files of {folder} end in {suffix}", Mark(relative), f"rename it to *{suffix}")
+        return False
+    if folder == "config" and path.stem not in CONFIG_FILES:
+        hint = did_you_mean(path.stem, CONFIG_FILES) or f"config holds {', '.join(CONFIG_FILES)}"
+        findings.error("CFG111", f"no part of a site is called {path.name}", Mark(relative), hint)
+        return False
+    return True
+
+
+def _read(path: Path, relative: str, findings: Findings) -> bytes | None:
+    try:
+        if path.stat().st_size > MAX_TABLE_BYTES:
+            findings.error("CFG006", f"the file has more than {MAX_TABLE_BYTES:,} bytes", Mark(relative))
+            return None
+        return path.read_bytes()
+    except OSError as error:
+        findings.error("CFG112", f"the file cannot be read: {error.strerror}", Mark(relative))
+        return None

@@ -1,0 +1,1 @@
+"""The store: messages, work, documents, lineage, control numbers. SQL lives here and nowhere else."""

@@ -1,0 +1,91 @@
+"""The waiting work of one kind, of any length: the oldest part in memory, the rest left in the work table.
+
+Work is loaded in the order of its ids, so lanes keep their order; priority overtakes among what is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.message import Delivery, Message
+from engine.store.lanes import Item, Lanes
+
+ITEM = 1_000  # bytes an item takes besides its message's body, about
+
+
+class Backlog:
+    """most: items in memory, not counting those of lanes that wait for time: a receiver that is down must not keep
+    the others' work out. memory: bytes of fresh messages kept until they are claimed.
+    """
+
+    def __init__(self, *, last: int, most: int = 50_000, memory: int = 32 << 20) -> None:
+        self.lanes = Lanes()
+        self._most = most
+        self._memory = memory
+        self._kept = 0
+        self.horizon = 0  # every piece up to this id is in `lanes`, or done
+        self._last = last  # the newest piece known to stand in the work table
+
+    @property
+    def complete(self) -> bool:
+        return self.horizon >= self._last
+
+    def room(self) -> int:
+        """How many pieces may be loaded now; none until half of the room is free."""
+        free = self._most - self.lanes.moving
+        return free if not self.complete and free * 2 >= self._most else 0
+
+    @property
+    def last(self) -> int:
+        return self._last
+
+    def offer(self, item: Item) -> None:
+        """A piece just committed; called in the order of ids."""
+        if item.id <= self.horizon:
+            return  # a page read meanwhile has brought it
+        whole = self.complete
+        self._last = max(self._last, item.id)
+        if whole and self.lanes.moving < self._most:
+            self.horizon = item.id
+            self._keep(item)
+            self.lanes.add(item)
+
+    def admit(self, page: Sequence[Item], *, asked: int, last: int) -> None:
+        """Take a page read from the work table. last: what `last` was when the reading began."""
+        for item in page:
+            self.lanes.add(item)
+        if page:
+            self.horizon = max(self.horizon, page[-1].id)
+        if len(page) < asked:
+            self.horizon = max(self.horizon, last)
+
+    def take(self, item: Item) -> tuple[Message | None, Delivery | None]:
+        """What is kept in memory for a claimed piece; it is the claimer's from now on."""
+        kept = item.message, item.delivery
+        self._forget(item)
+        return kept
+
+    def release(self, id: int, message: Message, delivery: Delivery | None) -> None:
+        item = self.lanes.release(id)
+        if item is not None and item.message is None:
+            item.message, item.delivery = message, delivery
+            self._keep(item)
+
+    def done(self, id: int) -> None:
+        item = self.lanes.done(id)
+        if item is not None:
+            self._forget(item)
+
+    def _keep(self, item: Item) -> None:
+        if item.message is None:
+            return
+        size = ITEM + item.message.size
+        if self._kept + size > self._memory:
+            item.message = item.delivery = None
+        else:
+            self._kept += size
+
+    def _forget(self, item: Item) -> None:
+        if item.message is not None:
+            self._kept -= ITEM + item.message.size
+            item.message = item.delivery = None

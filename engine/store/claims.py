@@ -1,0 +1,216 @@
+"""Work in memory: what may be claimed, what is claimed, and what is being committed just now.
+
+A cache of the work table, changed only in the loop's thread and only by what has been committed. Claims live as long
+as the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+from engine.message import Delivery, Message
+from engine.store import reading
+from engine.store.backlog import Backlog
+from engine.store.contract import NewException, Outcome, Work
+from engine.store.lanes import Item
+from engine.store.pulling import NEVER, due_deadlines, load_items, work_page
+from engine.store.transaction import Effects
+
+KINDS = ("process", "deliver")
+Lanes = list[tuple[str, list[Work]]]
+
+
+class Claims:
+    """able: whether what becomes of work could be recorded now; nothing is given out while it could not.
+    refuse: keeps the outcome of work whose bytes have been altered. last, most, memory: see Backlog.
+    """
+
+    def __init__(
+        self,
+        *,
+        read: Callable[..., Awaitable[Any]],
+        clock: Callable[[], int],
+        able: Callable[[], bool],
+        refuse: Callable[[Sequence[Outcome]], Awaitable[Any]],
+        last: int,
+        most: int,
+        memory: int,
+    ) -> None:
+        self._read = read
+        self._clock = clock
+        self._able = able
+        self._refuse = refuse
+        self._backlogs = {kind: Backlog(last=last, most=most, memory=memory // 2) for kind in KINDS}
+        self._deadlines: set[int] = set()  # claimed
+        self._next_check = 0  # no deadline is due before
+        self._committing: set[tuple[str, int]] = set()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._shut = False
+
+    # --- what a commit changes ---
+    def apply(self, effects: Effects) -> None:
+        for kind, id in effects.done:
+            if kind == "deadline":
+                self._deadlines.discard(id)
+            else:
+                self._backlogs[kind].done(id)
+        for kind, id, at in effects.postponed:
+            self._backlogs[kind].lanes.postpone(id, at)
+        for kind, item in effects.added:
+            self._backlogs[kind].offer(item)
+        if effects.next_check is not None:
+            self._next_check = min(self._next_check, effects.next_check)
+
+    def wake(self) -> None:
+        """Let everyone who waits for work look again."""
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    def shut(self) -> None:
+        """Nobody need wait for work any more."""
+        self._shut = True
+        self.wake()
+
+    # --- committing ---
+    def begin(self, work: Work) -> bool:
+        """Whether this work is claimed and nobody commits it just now; then it is being committed from here on."""
+        name = (work.kind, work.id)
+        if work.kind == "deadline":
+            claimed = work.id in self._deadlines
+        else:
+            claimed = self._backlogs[work.kind].lanes.is_claimed(work.id)
+        if not claimed or name in self._committing:
+            return False
+        self._committing.add(name)
+        return True
+
+    def end(self, works: Iterable[Work]) -> None:
+        """The commit of these is through, or has failed."""
+        self._committing.difference_update([(work.kind, work.id) for work in works])
+
+    def release(self, works: Sequence[Work]) -> None:
+        for work in works:
+            if (work.kind, work.id) in self._committing:
+                continue
+            if work.kind == "deadline":
+                self._deadlines.discard(work.id)
+                self._next_check = 0
+            else:
+                self._backlogs[work.kind].release(work.id, work.message, work.delivery)
+        if works:
+            self.wake()
+
+    def withhold(self, deliveries: Iterable[int]) -> tuple[list[Item], set[int]]:
+        """Keep deliveries that are to be replaced from being claimed; returns (those kept back, those under way)."""
+        lanes, withheld, sending = self._backlogs["deliver"].lanes, list[Item](), set[int]()
+        for id in deliveries:
+            item = lanes.of_subject(id)
+            if item is not None and lanes.is_claimed(item.id):
+                sending.add(id)
+            elif item is not None:
+                lanes.withhold(item)
+                withheld.append(item)
+        return withheld, sending
+
+    def give_back(self, withheld: Iterable[Item]) -> None:
+        for item in withheld:
+            self._backlogs["deliver"].lanes.release(item.id)
+
+    def sending(self) -> list[int]:
+        """Deliveries claimed and not settled: they may be on their way."""
+        return [item.subject for item in self._backlogs["deliver"].lanes.claimed_items()]
+
+    # --- claiming ---
+    async def pull(self, kind: str, limit: int, wait: float) -> Lanes:
+        until = time.monotonic() + wait
+        while True:
+            found = await self._pull_now(kind, limit) if self._able() else []
+            left = until - time.monotonic()
+            if found or left <= 0 or self._shut:
+                return found
+            await self._pause(kind, left)
+
+    async def _pull_now(self, kind: str, limit: int) -> Lanes:
+        if kind == "deadline":
+            return await self._pull_deadlines(limit)
+        backlog = self._backlogs[kind]
+        await self._load(kind, backlog)
+        claimed = backlog.lanes.claim(limit, self._clock())
+        items = [item for _, lane in claimed for item in lane]
+        try:
+            works = await self._works(kind, items)
+        except BaseException:
+            for item in items:
+                backlog.lanes.release(item.id)
+            raise
+        whole = [(name, [works[item.id] for item in lane if item.id in works]) for name, lane in claimed]
+        return [(name, lane) for name, lane in whole if lane]
+
+    async def _works(self, kind: str, items: Sequence[Item]) -> dict[int, Work]:
+        """Claimed pieces with all they need, by id; those whose bytes are altered become exceptions instead."""
+        backlog = self._backlogs[kind]
+        works: dict[int, Work] = {}
+        missing: list[Item] = []
+        for item in items:
+            message, delivery = backlog.take(item)
+            if message is None:
+                missing.append(item)
+            else:
+                works[item.id] = _work(kind, item, message, delivery)
+        if missing:
+            loaded = await self._read(load_items, kind, missing)
+            found = {item.id: _work(kind, item, *loaded[item.id][:2]) for item in missing}
+            altered = [found.pop(id) for id in list(found) if loaded[id].corrupt]
+            works |= found
+            if altered:
+                await self._refuse([_refusal(work) for work in altered])
+        return works
+
+    async def _load(self, kind: str, backlog: Backlog) -> None:
+        """Bring more of a long backlog into memory."""
+        while asked := backlog.room():
+            after, last = backlog.horizon, backlog.last
+            page = await self._read(work_page, kind, after, asked)
+            if after == backlog.horizon:  # nobody else has loaded meanwhile
+                backlog.admit(page, asked=asked, last=last)
+
+    async def _pull_deadlines(self, limit: int) -> Lanes:
+        now = self._clock()
+        if now < self._next_check:
+            return []
+        self._next_check = NEVER  # commits that end while we read may bring it forward
+        try:
+            due, next_check = await self._read(due_deadlines, now, limit, frozenset(self._deadlines))
+        except BaseException:
+            self._next_check = 0
+            raise
+        fresh = [work for work in due if work.id not in self._deadlines]
+        self._deadlines.update(work.id for work in fresh)
+        self._next_check = min(self._next_check, next_check)
+        return [(work.lane, [work]) for work in fresh]
+
+    async def _pause(self, kind: str, left: float) -> None:
+        """Until something has been committed, something falls due, or the time is up."""
+        due = self._next_check if kind == "deadline" else self._backlogs[kind].lanes.next_due()
+        if due is not None and self._able():
+            left = min(left, max(0.001, (due - self._clock()) / 1e6))
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        await asyncio.wait([future], timeout=left)
+        future.cancel()
+
+
+def _work(kind: str, item: Item, message: Message, delivery: Delivery | None) -> Work:
+    return Work(item.id, kind, item.lane, item.priority, item.due_at, item.subject, message, delivery, item.step)
+
+
+def _refusal(work: Work) -> Outcome:
+    """Altered bytes are never served: a person must see to it, and the lane goes on."""
+    error = reading.corrupt(work.message.seq)
+    found = NewException(error.code, error.text, context={"partner": work.message.partner, "type": work.message.type})
+    return Outcome(work, status="dead", state="exception", exceptions=(found,))

@@ -1,0 +1,315 @@
+"""What every store promises, whatever it is made of. SQL lives behind this and nowhere else.
+
+One call of `append` or `commit` is one transaction, durable (synced) when it returns. `seq` orders messages within a
+lane and is never a watermark. Time and control numbers come from the store's commit, not from its callers.
+Times are microseconds since the Unix epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from engine.message import Delivery, Key, Message, Template
+from engine.store.records import (
+    Awaited,
+    AwaitedNeed,
+    DeliveryRecord,
+    ExceptionRecord,
+    Page,
+    Search,
+    StoredDocument,
+    Thread,
+)
+
+if TYPE_CHECKING:
+    from engine.plugin import TemplateKey
+
+
+# --- what comes in -------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class NewException:
+    """Work for a person. context: business words (`partner`, `document`, `keys`, `pointer` ...), no payload.
+
+    problem: what it belongs to when that is known: a delivery of the same outcome by its position, or an id.
+    """
+
+    code: str
+    text: str
+    place: str = ""
+    context: Mapping[str, str] = field(default_factory=dict)
+    delivery: int | None = None  # id of an existing delivery
+    new_delivery: int | None = None  # position in Outcome.messages of the delivery it belongs to
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One received message to store. refusal makes it an exception at once, with no work.
+
+    control_place: where in the message its control id stands (`MSH-10`): the place of a conflict.
+    """
+
+    raw: bytes
+    channel: str
+    partner: str
+    format: str
+    type: str = ""
+    control_id: str = ""
+    sender: str = ""
+    dedup: str = ""
+    keys: tuple[Key, ...] = ()
+    warnings: tuple[str, ...] = ()
+    site: str = ""
+    lane: str = ""
+    priority: int = 5
+    refusal: NewException | None = None
+    control_place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """seq is always the stored row: also a duplicate or conflict is kept, with its bytes. of: the first of its kind.
+
+    duplicate: same dedup key and same bytes; kept, no work. conflict: same dedup key, other bytes; kept as an exception
+    `dup.conflict` with no work.
+    """
+
+    seq: int
+    status: str  # new | duplicate | conflict
+    of: int | None = None
+
+
+# --- work ----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A claimed piece of work with all it needs, so that the hot path reads nothing more.
+
+    kind: process (subject: message seq) | deliver (subject: delivery id) | deadline (subject: acknowledgement id).
+    message: the message to process or deliver, body included; for a deadline, the message awaited upon, without body.
+    step: for `process`: empty, `replay` or `resend:<delivery id>` when a person asked for it.
+    """
+
+    id: int
+    kind: str
+    lane: str
+    priority: int
+    due_at: int
+    subject: int
+    message: Message
+    delivery: Delivery | None = None
+    step: str = ""
+
+
+# --- what the engine decided ---------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    type: str
+    number: str
+    summary: str  # one line for people, made now: looking later needs no model of the document
+    body: str  # JSON
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """An acknowledgement to await for a delivery. ref may hold slots. within: microseconds from its success."""
+
+    kind: str
+    ref: Template
+    within: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """One outbound message and its delivery.
+
+    document: position in Outcome.documents, or the id of a stored document when `stored_document` is set.
+    state: planned, or dead (with an exception that names it by new_delivery) when it could not be rendered; then body
+    is empty. held: waits for a person.
+    """
+
+    uid: str
+    body: Template
+    destination: str
+    connection: str
+    channel: str
+    format: str
+    type: str
+    lane: str
+    control_id: Template = ()
+    keys: tuple[TemplateKey, ...] = ()
+    document: int | None = None
+    stored_document: int | None = None
+    state: str = "planned"
+    priority: int = 5
+    options: Mapping[str, str] = field(default_factory=dict)
+    expect: tuple[Expectation, ...] = ()
+    replaces: int | None = (
+        None  # delivery id this one is sent again for; that one, unless delivered, becomes `replaced`
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Settle an awaited acknowledgement. was: the state it was read in; another state now is a conflict.
+
+    A negative one makes what else is awaited for the delivery `not_expected`; one that was overdue resolves its
+    `ack.overdue` exceptions.
+    """
+
+    id: int
+    state: str  # positive | negative | overdue | not_expected
+    was: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a delivery. outcome: delivered | transient | ambiguous | permanent. started: us. ms: duration."""
+
+    started: int
+    ms: int
+    outcome: str
+    code: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All that one piece of work led to; committed whole or not at all.
+
+    status: done | retry (at `at`) | dead (delivery failed for good). For `process` work `state` is the message's new
+    state (processed | filtered | exception) and `rule` the name of what filtered it.
+    keys: more keys for the message itself. edges: (from seq, to seq, kind) to existing messages.
+    reply: the receiver's answer, stored as a message caused by the delivery's message (edge kind `reply`).
+    resolves: exception ids closed by this outcome.
+    warnings: tolerated departures that only reading the whole message has shown; kept with those of its envelope.
+    """
+
+    work: Work
+    status: str = "done"
+    at: int = 0
+    state: str = ""
+    rule: str = ""
+    documents: tuple[NewDocument, ...] = ()
+    messages: tuple[NewMessage, ...] = ()
+    keys: tuple[Key, ...] = ()
+    edges: tuple[tuple[int, int, str], ...] = ()
+    exceptions: tuple[NewException, ...] = ()
+    settles: tuple[Settle, ...] = ()
+    attempt: Attempt | None = None
+    reply: Incoming | None = None
+    resolves: tuple[int, ...] = ()
+    site: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """status: done, or conflict: something in `settles` changed meanwhile and nothing of this outcome was kept."""
+
+    status: str
+    messages: tuple[int, ...] = ()  # seqs of Outcome.messages
+    reply: int | None = None
+
+
+# --- the contract ---------------------------------------------------------------------------------------------------
+class StoreReader(Protocol):
+    """Looking at a store: beside a running daemon, or with it down."""
+
+    async def close(self) -> None: ...
+    async def get(self, seq: int) -> Message | None:
+        """A message without its body."""
+        ...
+
+    async def body(self, seq: int) -> bytes:
+        """The bytes, checked against their SHA-256. Raises Unavailable (`store.corrupt`) when they do not match."""
+        ...
+
+    async def find(self, search: Search) -> Page: ...
+    async def seqs(self, word: str, limit: int = 50) -> list[tuple[int, str]]:
+        """Messages a person may mean by a word: (seq, what it was found as), any key kind, control id or message id."""
+        ...
+
+    async def thread(self, seqs: Sequence[int], limit: int = 500) -> Thread:
+        """The bounded walk over edges, deliveries, documents and transaction keys, from some messages."""
+        ...
+
+    async def documents(self, ids: Sequence[int]) -> list[StoredDocument]: ...
+    async def delivery(self, ref: int | str) -> DeliveryRecord | None:
+        """By id or by uid."""
+        ...
+
+    async def exceptions(
+        self, *, state: str = "open", ids: Sequence[int] = (), limit: int = 100, before: int = 0
+    ) -> list[ExceptionRecord]: ...
+    async def awaited(self, *, overdue_at: int = 0, limit: int = 100, ids: Sequence[int] = ()) -> list[Awaited]:
+        """Acknowledgements still awaited; with overdue_at, those due before it (already marked overdue included); with
+        ids, just these, whatever became of them."""
+        ...
+
+    async def site(self, version: str) -> bytes | None: ...
+    async def stats(self) -> dict[str, Any]:
+        """Counters kept, not counted: received, duplicate, processed, filtered, exception, in_flight, deliveries by
+        state, open exceptions, awaited, size in bytes."""
+        ...
+
+    async def ledger(self) -> dict[str, int]:
+        """The conservation law, counted for a test: every inbound message in exactly one of duplicate, exception,
+        in_flight, filtered, delivered; and `received`, their sum."""
+        ...
+
+
+class Store(StoreReader, Protocol):
+    async def open(self) -> None:
+        """Open, migrate, and claim the store for writing. Raises Unavailable when another process holds it."""
+        ...
+
+    async def append(self, batch: Sequence[Incoming]) -> list[Appended]:
+        """Store received messages; returns after commit and sync. Raises Unavailable when that failed."""
+        ...
+
+    async def pull(self, kind: str, limit: int, wait: float = 0.0) -> list[tuple[str, list[Work]]]:
+        """Claim due work of a kind by priority then age: per lane, consecutive items in order, oldest first.
+
+        A lane with unfinished claimed work, or whose head is not due, gives nothing. Waits up to `wait` seconds for
+        the first item. Claims live as long as this process: after a crash all work is there again, and deliveries
+        that were open then come back with possible_duplicate set.
+        """
+        ...
+
+    async def commit(self, outcomes: Sequence[Outcome]) -> list[Committed]:
+        """Keep what was decided. Outcomes of one call share a transaction; each stands or conflicts alone."""
+        ...
+
+    async def release(self, works: Sequence[Work]) -> None:
+        """Give claimed work back untouched (on a conflict, or when stopping)."""
+        ...
+
+    async def facts(self, needs: Sequence[AwaitedNeed]) -> list[tuple[Awaited, ...]]: ...
+    async def resolve(self, ids: Sequence[int], *, reason: str, who: str) -> None: ...
+    async def replay(
+        self,
+        *,
+        messages: Sequence[int] = (),
+        deliveries: Sequence[int] = (),
+        resend: Sequence[int] = (),
+        reason: str,
+        who: str,
+    ) -> int:
+        """Queue work again; returns how many pieces were queued. Keeps who and why; resolves their open exceptions.
+
+        messages: processed again (step `replay`). deliveries: sent again as they are, a delivered one as a possible
+        duplicate. resend: the documents of these deliveries are rendered anew (process work of the message that caused
+        the delivery, step `resend:<delivery id>`).
+        """
+        ...
+
+    async def keep_site(self, version: str, snapshot: bytes) -> None: ...
+
+    async def audit(self, who: str, action: str, subject: str, reason: str) -> None: ...
+
+    async def health(self) -> None:
+        """Raises Unavailable when the store cannot take a message."""
+        ...

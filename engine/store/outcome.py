@@ -1,0 +1,242 @@
+"""Keeping what one piece of work led to. Each outcome stands whole, or conflicts and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+
+from engine.message import Delivery, Key, Message, Slot, Template
+from engine.store import append
+from engine.store.contract import Committed, NewException, NewMessage, Outcome, Settle
+from engine.store.lanes import Item
+from engine.store.sql import queries
+from engine.store.transaction import Transaction, digest
+
+
+def look_up(tx: Transaction, outcomes: Iterable[Outcome]) -> None:
+    """Ask once, for all of a transaction, for the states that outcomes compare and the messages they replace."""
+    spoken = [settle.id for outcome in outcomes for settle in outcome.settles]
+    if spoken:
+        for id, state, delivery in tx.con.execute(queries()["acknowledgement_states"], (json.dumps(spoken),)):
+            tx.settled[id], tx.owners[id] = state, delivery
+    replaced = [new.replaces for outcome in outcomes for new in outcome.messages if new.replaces is not None]
+    if replaced:
+        for id, message, state in tx.con.execute(queries()["replaced_deliveries"], (json.dumps(replaced),)):
+            tx.replaced[id] = message, state
+    again = [outcome.work.subject for outcome in outcomes if outcome.work.kind == "process" and outcome.work.step]
+    if again:
+        tx.states.update(tx.con.execute(queries()["message_states"], (json.dumps(again),)).fetchall())
+
+
+def commit(tx: Transaction, outcomes: Sequence[Outcome], sending: Collection[int] = ()) -> list[Committed]:
+    """sending: deliveries that are under way just now and so cannot be replaced."""
+    for id in sending:
+        if id in tx.replaced:
+            tx.replaced[id] = tx.replaced[id][0], "sending"
+    kept: list[Committed] = []
+    stopped: set[str] = set()  # lanes of messages whose head conflicts: nothing behind it may go before it
+    for outcome in outcomes:
+        work = outcome.work
+        blocked = work.kind == "process" and work.lane in stopped
+        kept.append(Committed("conflict") if blocked else _keep(tx, outcome))
+        if kept[-1].status == "conflict" and work.kind == "process":
+            stopped.add(work.lane)
+    return kept
+
+
+def _keep(tx: Transaction, outcome: Outcome) -> Committed:
+    if any(tx.settled.get(settle.id) != settle.was for settle in outcome.settles):
+        return Committed("conflict")
+    for settle in outcome.settles:
+        _settle(tx, outcome, settle)
+    seq = outcome.work.message.seq
+    documents = _keep_documents(tx, outcome)
+    made = [_Outbound(tx, outcome, new, documents).keep() for new in outcome.messages]
+    tx.add_keys(seq, outcome.keys)
+    for edge in outcome.edges:
+        tx.add("add_edges", edge)
+    reply = _keep_reply(tx, outcome)
+    for problem in outcome.exceptions:
+        _keep_exception(tx, outcome, problem, [delivery for _, delivery in made])
+    for id in outcome.resolves:
+        tx.add("resolve_exceptions", (id, tx.now, f"settled by M{seq}", "hilum"))
+    _KINDS[outcome.work.kind](tx, outcome)
+    return Committed("done", tuple(message for message, _ in made), reply)
+
+
+# --- parts ---
+def _settle(tx: Transaction, outcome: Outcome, settle: Settle) -> None:
+    settled = settle.state != "overdue"
+    by = outcome.work.message.seq if outcome.work.kind == "process" and settled else None
+    tx.add("settle_acknowledgements", (settle.id, settle.state, settle.code, tx.now if settled else 0, by))
+    tx.settled[settle.id] = settle.state
+    if settle.was == "overdue":
+        tx.end_deadline(settle.id)
+    if settle.state == "negative":
+        tx.expect_nothing(tx.owners[settle.id])
+    tx.tallies[settle.was] -= 1
+    tx.tallies[settle.state] += 1
+
+
+def _keep_documents(tx: Transaction, outcome: Outcome) -> list[int]:
+    ids = []
+    for new in outcome.documents:
+        ids.append(tx.next_id("documents"))
+        row = (ids[-1], outcome.work.message.seq, new.type, new.number, new.summary, new.body, new.place)
+        tx.add("add_documents", row)
+    return ids
+
+
+def _keep_reply(tx: Transaction, outcome: Outcome) -> int | None:
+    if outcome.reply is None:
+        return None
+    seq, _ = append.keep_new(tx, outcome.reply)
+    tx.add("add_edges", (outcome.work.message.seq, seq, "reply"))
+    return seq
+
+
+def _keep_exception(tx: Transaction, outcome: Outcome, problem: NewException, made: Sequence[int]) -> None:
+    work = outcome.work
+    if problem.new_delivery is not None:
+        delivery: int | None = made[problem.new_delivery]
+    elif problem.delivery is not None:
+        delivery = problem.delivery
+    else:
+        delivery = work.delivery.id if work.delivery is not None else None
+    awaited = work.subject if work.kind == "deadline" else None
+    tx.add_exception(problem, message=work.message.seq, delivery=delivery, acknowledgement=awaited)
+
+
+class _Outbound:
+    """One new message with its delivery. All slots of one counter in it get one control number."""
+
+    def __init__(self, tx: Transaction, outcome: Outcome, new: NewMessage, documents: Sequence[int]) -> None:
+        self._tx = tx
+        self._outcome = outcome
+        self._new = new
+        self._document = new.stored_document if new.document is None else documents[new.document]
+        self._numbers: dict[str, int] = {}
+
+    def keep(self) -> tuple[int, int]:
+        """Returns (message seq, delivery id)."""
+        tx, new = self._tx, self._new
+        message = self._message()
+        delivery = Delivery(tx.next_id("deliveries"), new.uid, message.seq, new.destination, new.connection, new.type,
+                            new.lane, new.state, 0, tx.now, False, dict(new.options))  # fmt: skip
+        tx.add_message(message, dedup=None, lane="", priority=new.priority)
+        tx.add_keys(message.seq, [Key(key.kind, self._text(key.value), key.scope) for key in new.keys])
+        self._keep_edges(message.seq)
+        self._keep_delivery(delivery)
+        if new.state == "planned":
+            item = Item(tx.next_id("work"), new.lane, new.priority, tx.now, delivery.id, "", message, delivery)
+            tx.add_work("deliver", item)
+        return message.seq, delivery.id
+
+    def _message(self) -> Message:
+        tx, new = self._tx, self._new
+        body = self._fill(new.body)
+        return Message(tx.next_id("messages"), "out", new.channel, new.destination, new.format, new.type,
+                       self._text(new.control_id), "", tx.now, len(body), digest(body), body, "processed", None,
+                       self._outcome.site)  # fmt: skip
+
+    def _keep_edges(self, seq: int) -> None:
+        self._tx.add("add_edges", (self._outcome.work.message.seq, seq, "causes"))
+        if self._new.replaces in self._tx.replaced:
+            self._replace(self._new.replaces, seq)
+
+    def _replace(self, id: int, seq: int) -> None:
+        """Take back what this message is sent instead of, unless it has arrived or is under way."""
+        tx = self._tx
+        message, state = tx.replaced[id]
+        tx.add("add_edges", (message, seq, "replay"))
+        if state in {"delivered", "sending", "replaced"}:
+            return
+        tx.replaced[id] = message, "replaced"
+        tx.add("set_delivery_states", (id, "replaced", 0, 0))
+        tx.tallies[f"deliveries_{state}"] -= 1
+        tx.tallies["deliveries_replaced"] += 1
+        tx.expect_nothing(id)
+        for (work,) in tx.con.execute(queries()["delivery_work"], (id,)).fetchall():
+            tx.finish_work("deliver", work)
+
+    def _keep_delivery(self, delivery: Delivery) -> None:
+        tx, new, d = self._tx, self._new, delivery
+        options = json.dumps(d.options, ensure_ascii=False) if d.options else ""
+        tx.add("add_deliveries", (d.id, d.uid, d.message, self._document, new.replaces, d.destination, d.connection,
+                                  d.type, d.lane, new.priority, d.state, 0, d.created_at, 0, options))  # fmt: skip
+        tx.tallies[f"deliveries_{d.state}"] += 1
+        if new.state == "dead":
+            return
+        for expected in new.expect:
+            row = (tx.next_id("acknowledgements"), d.id, d.message, d.destination, expected.kind,
+                   self._text(expected.ref), "awaited", "", expected.within, 0, None, 0, None, tx.now)  # fmt: skip
+            tx.add("add_acknowledgements", row)
+            tx.tallies["awaited"] += 1
+
+    def _fill(self, template: Template) -> bytes:
+        return b"".join([part if isinstance(part, bytes) else self._number(part) for part in template])
+
+    def _text(self, template: Template) -> str:
+        return self._fill(template).decode("utf-8", "replace") if template else ""
+
+    def _number(self, slot: Slot) -> bytes:
+        number = self._numbers.get(slot.counter)
+        if number is None:
+            number = self._numbers[slot.counter] = self._tx.control_number(slot.counter)
+        return str(number).zfill(slot.width).encode()
+
+
+# --- what becomes of the work itself ---
+def _process(tx: Transaction, outcome: Outcome) -> None:
+    work = outcome.work
+    if outcome.status == "retry":
+        tx.postpone_work("process", work.id, outcome.at)
+        return
+    if work.step.startswith("resend:"):
+        tx.finish_work("process", work.id)
+        return
+    state = outcome.state or ("exception" if outcome.status == "dead" else "processed")
+    warnings = json.dumps([*work.message.warnings, *outcome.warnings]) if outcome.warnings else None
+    row = (work.message.seq, state, outcome.rule, tx.site_number(outcome.site), warnings)
+    tx.add("set_message_states", row)
+    before = tx.states.get(work.subject, "received") if work.step else "received"
+    tx.states[work.subject] = state
+    if before != "received":
+        tx.tallies[before] -= 1
+    tx.tallies[state] += 1
+    tx.finish_work("process", work.id)
+
+
+def _deliver(tx: Transaction, outcome: Outcome) -> None:
+    work, delivery = outcome.work, outcome.work.delivery
+    if delivery is None:
+        raise ValueError("deliver work without its delivery")
+    state = {"done": "delivered", "retry": "retrying", "dead": "dead"}[outcome.status]
+    attempt = outcome.attempt
+    doubtful = attempt is not None and attempt.outcome == "ambiguous"
+    tx.add("set_delivery_states", (delivery.id, state, int(attempt is not None), int(doubtful)))
+    tx.tallies[f"deliveries_{delivery.state}"] -= 1
+    tx.tallies[f"deliveries_{state}"] += 1
+    if attempt is not None:
+        tx.add("add_attempts", (delivery.id, delivery.attempts + 1, attempt.started, attempt.ms, attempt.outcome,
+                                attempt.code, attempt.text))  # fmt: skip
+    if state == "retrying":
+        tx.postpone_work("deliver", work.id, outcome.at)
+        return
+    tx.finish_work("deliver", work.id)
+    if state == "delivered":
+        tx.await_acknowledgements(delivery.id)
+    else:
+        tx.expect_nothing(delivery.id)
+
+
+def _deadline(tx: Transaction, outcome: Outcome) -> None:
+    work = outcome.work
+    again = outcome.at if outcome.status == "retry" else None
+    tx.add("check_acknowledgements", (work.id, again))
+    tx.effects.done.append(("deadline", work.id))
+    if again is not None:
+        tx.effects.check_at(again)
+
+
+_KINDS = {"process": _process, "deliver": _deliver, "deadline": _deadline}

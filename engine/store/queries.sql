@@ -1,0 +1,355 @@
+-- Every statement the store runs, by name. `{rows}` stands for as many rows of values as are written at once; its
+-- columns are column1, column2 ... and rows whose first column is null are padding.
+
+-- ===== writing ======================================================================================================
+
+-- name: add_messages
+INSERT INTO messages (seq, direction, channel, partner, format, type, control_id, dedup, sender, at, size, sha256, state,
+                      rule, duplicate_of, site, warnings, lane, priority)
+SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+
+-- name: add_bodies
+INSERT INTO bodies (id, codec, bytes) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+
+-- name: add_keys
+INSERT OR IGNORE INTO keys (value, kind, scope, seq) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+
+-- name: add_edges
+INSERT OR IGNORE INTO edges (source, target, kind) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+
+-- name: add_documents
+INSERT INTO documents (id, message, type, number, summary, body, place) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+
+-- name: add_deliveries
+INSERT INTO deliveries (id, uid, message, document, replaces, destination, connection, type, lane, priority, state,
+                        attempts, created_at, possible_duplicate, options)
+SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+
+-- name: add_attempts
+INSERT INTO attempts (delivery, number, started, ms, outcome, code, text) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+
+-- name: add_acknowledgements
+INSERT INTO acknowledgements (id, delivery, message, partner, kind, ref, state, code, within, due_at, check_at,
+                              settled_at, by, created_at)
+SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+
+-- name: add_exceptions
+INSERT INTO exceptions (id, code, text, place, context, state, message, delivery, acknowledgement, opened_at, resolved_at,
+                        reason, who)
+SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+
+-- name: add_work
+INSERT INTO work (id, kind, lane, priority, due_at, subject, step) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+
+-- name: add_audit
+INSERT INTO audit (at, who, action, subject, reason) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+
+-- name: add_sites
+INSERT INTO sites (id, version, snapshot) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+
+-- name: set_counters
+INSERT INTO counters (kind, name, value) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+ON CONFLICT (kind, name) DO UPDATE SET value = excluded.value
+
+-- name: drop_work
+DELETE FROM work WHERE id IN (SELECT value FROM json_each(?))
+
+-- name: postpone_work
+UPDATE work SET due_at = v.column2 FROM ({rows}) AS v WHERE work.id = v.column1
+
+-- name: set_message_states
+UPDATE messages SET state = v.column2, rule = v.column3, site = coalesce(v.column4, site),
+                    warnings = coalesce(v.column5, warnings)
+FROM ({rows}) AS v WHERE messages.seq = v.column1
+
+-- name: set_delivery_states
+UPDATE deliveries SET state = v.column2, attempts = attempts + v.column3,
+                      possible_duplicate = max(possible_duplicate, v.column4)
+FROM ({rows}) AS v WHERE deliveries.id = v.column1
+
+-- name: settle_acknowledgements
+UPDATE acknowledgements SET state = v.column2, code = v.column3, settled_at = v.column4, by = v.column5, check_at = NULL
+FROM ({rows}) AS v WHERE acknowledgements.id = v.column1
+
+-- name: await_acknowledgements
+UPDATE acknowledgements SET due_at = :now + within, check_at = :now + within
+WHERE delivery IN (SELECT value FROM json_each(:deliveries)) AND state = 'awaited'
+
+-- name: drop_acknowledgements
+UPDATE acknowledgements SET state = 'not_expected', settled_at = :now, check_at = NULL
+WHERE delivery IN (SELECT value FROM json_each(:deliveries)) AND state = :state
+
+-- name: expect_acknowledgements_again
+UPDATE acknowledgements SET state = 'awaited', code = '', settled_at = 0, due_at = 0, by = NULL
+WHERE delivery IN (SELECT value FROM json_each(:deliveries)) AND state = :state
+
+-- name: check_acknowledgements
+UPDATE acknowledgements SET check_at = v.column2 FROM ({rows}) AS v WHERE acknowledgements.id = v.column1
+
+-- name: resolve_exceptions
+UPDATE exceptions SET state = 'resolved', resolved_at = v.column2, reason = v.column3, who = v.column4
+FROM ({rows}) AS v WHERE exceptions.id = v.column1 AND exceptions.state = 'open'
+
+-- name: resolve_deadline_exceptions
+UPDATE exceptions SET state = 'resolved', resolved_at = :now, reason = :reason, who = 'hilum'
+WHERE state = 'open' AND acknowledgement IS NOT NULL AND acknowledgement IN (SELECT value FROM json_each(:ids))
+
+-- name: resolve_message_exceptions
+UPDATE exceptions SET state = 'resolved', resolved_at = :now, reason = :reason, who = :who
+WHERE message IN (SELECT value FROM json_each(:ids)) AND state = 'open'
+
+-- name: resolve_delivery_exceptions
+UPDATE exceptions SET state = 'resolved', resolved_at = :now, reason = :reason, who = :who
+WHERE delivery IN (SELECT value FROM json_each(:ids)) AND state = 'open'
+
+-- name: keep_site
+UPDATE sites SET snapshot = ? WHERE version = ?
+
+-- name: mark_possible_duplicates
+UPDATE deliveries SET possible_duplicate = 1 WHERE id IN (SELECT subject FROM work WHERE kind = 'deliver')
+
+-- name: mark_interrupted
+UPDATE deliveries SET possible_duplicate = 1 WHERE id IN (SELECT value FROM json_each(?))
+
+-- ===== what writing must know =======================================================================================
+
+-- name: known_dedups
+SELECT messages.dedup, messages.seq, messages.sha256
+FROM ({rows}) AS v CROSS JOIN messages ON messages.control_id = v.column1 AND messages.dedup = v.column2
+
+-- name: acknowledgement_states
+SELECT id, state, delivery FROM acknowledgements WHERE id IN (SELECT value FROM json_each(?))
+
+-- name: replaced_deliveries
+SELECT id, message, state FROM deliveries WHERE id IN (SELECT value FROM json_each(?))
+
+-- name: next_check
+SELECT min(check_at) FROM acknowledgements WHERE check_at IS NOT NULL
+
+-- name: message_states
+SELECT seq, state FROM messages WHERE seq IN (SELECT value FROM json_each(?))
+
+-- name: overdue_of
+SELECT id FROM acknowledgements WHERE delivery IN (SELECT value FROM json_each(?)) AND state = 'overdue'
+
+-- name: delivery_work
+SELECT id FROM work WHERE kind = 'deliver' AND subject = ?
+
+-- name: next_check_after
+SELECT min(check_at) FROM acknowledgements WHERE check_at IS NOT NULL AND check_at > :now
+
+-- name: counters
+SELECT kind, name, value FROM counters
+
+-- name: site_numbers
+SELECT version, id FROM sites
+
+-- name: replayable_messages
+SELECT seq, lane, priority, state FROM messages
+WHERE seq IN (SELECT value FROM json_each(?)) AND direction = 'in' AND state NOT IN ('received', 'duplicate')
+
+-- name: resendable_deliveries
+SELECT d.id, m.seq, m.lane, m.priority, m.state
+FROM deliveries AS d CROSS JOIN edges AS e ON e.target = d.message AND e.kind = 'causes'
+CROSS JOIN messages AS m ON m.seq = e.source
+WHERE d.id IN (SELECT value FROM json_each(?)) AND d.state <> 'replaced'
+  AND NOT EXISTS (SELECT 1 FROM work AS w WHERE w.kind = 'process' AND w.subject = m.seq AND w.step = 'resend:' || d.id)
+
+-- name: replayable_deliveries
+SELECT id, lane, priority, state FROM deliveries
+WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('dead', 'held', 'delivered')
+  AND (SELECT size FROM messages WHERE seq = deliveries.message) > 0
+
+-- name: last_ids
+SELECT (SELECT max(seq) FROM messages), (SELECT max(id) FROM documents), (SELECT max(id) FROM deliveries),
+       (SELECT max(id) FROM acknowledgements), (SELECT max(id) FROM exceptions), (SELECT max(id) FROM work),
+       (SELECT max(id) FROM sites)
+
+-- ===== work =========================================================================================================
+
+-- name: work_page
+SELECT id, lane, priority, due_at, subject, step FROM work WHERE id > :after AND kind = :kind ORDER BY id LIMIT :limit
+
+-- name: due_acknowledgements
+SELECT id, delivery, check_at FROM acknowledgements
+WHERE check_at <= :now AND check_at IS NOT NULL ORDER BY check_at LIMIT :limit
+
+-- ===== reading ======================================================================================================
+
+-- name: messages_by_seq
+SELECT * FROM message_facts WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq
+
+-- name: body_chunks
+SELECT bytes FROM bodies WHERE id BETWEEN :first AND :last ORDER BY id
+
+-- name: bodies
+SELECT bodies.id, bodies.bytes FROM json_each(?) AS wanted
+CROSS JOIN bodies ON bodies.id BETWEEN wanted.value * 4096 AND wanted.value * 4096 + 4095
+ORDER BY bodies.id
+
+-- name: body_digest
+SELECT sha256, size FROM messages WHERE seq = ?
+
+-- name: documents_by_id
+SELECT id, message, type, number, summary, body, place FROM documents WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id
+
+-- name: documents_by_message
+SELECT id, message, type, number, summary, body, place FROM documents WHERE message IN (SELECT value FROM json_each(?)) ORDER BY id
+
+-- name: deliveries_by_id
+SELECT id, uid, message, destination, connection, type, lane, state, attempts, created_at, possible_duplicate, options,
+       document, replaces
+FROM deliveries WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id
+
+-- name: deliveries_by_message
+SELECT id, uid, message, destination, connection, type, lane, state, attempts, created_at, possible_duplicate, options,
+       document, replaces
+FROM deliveries WHERE message IN (SELECT value FROM json_each(?)) ORDER BY id
+
+-- name: delivery_by_uid
+SELECT id FROM deliveries WHERE uid = ?
+
+-- name: attempts_of
+SELECT delivery, number, started, ms, outcome, code, text FROM attempts
+WHERE delivery IN (SELECT value FROM json_each(?)) ORDER BY delivery, number
+
+-- name: acknowledgements_of
+SELECT id, delivery, message, partner, kind, ref, state, code, due_at, settled_at, by, created_at FROM acknowledgements
+WHERE delivery IN (SELECT value FROM json_each(?)) ORDER BY id
+
+-- name: acknowledgements_spoken_of
+SELECT needs.key, a.id, a.delivery, a.message, a.partner, a.kind, a.ref, a.state, a.code, a.due_at, a.settled_at, a.by,
+       a.created_at
+FROM json_each(:needs) AS needs
+CROSS JOIN acknowledgements AS a
+        ON a.partner = needs.value ->> 0 AND a.kind = needs.value ->> 1 AND a.ref = needs.value ->> 2
+UNION ALL
+SELECT needs.key, a.id, a.delivery, a.message, a.partner, a.kind, a.ref, a.state, a.code, a.due_at, a.settled_at, a.by,
+       a.created_at
+FROM json_each(:needs) AS needs
+CROSS JOIN acknowledgements AS a
+        ON needs.value ->> 3 AND a.partner = needs.value ->> 0 AND a.kind = needs.value ->> 1
+       AND a.ref >= (needs.value ->> 2) || '/' AND a.ref < (needs.value ->> 2) || '0'
+ORDER BY 1, 2
+
+-- name: awaited
+SELECT id, delivery, message, partner, kind, ref, state, code, due_at, settled_at, by, created_at FROM acknowledgements
+WHERE state IN ('awaited', 'overdue') AND state = 'awaited' AND due_at > 0 ORDER BY due_at LIMIT :limit
+
+-- name: acknowledgements_by_id
+SELECT id, delivery, message, partner, kind, ref, state, code, due_at, settled_at, by, created_at FROM acknowledgements
+WHERE id IN (SELECT value FROM json_each(?))
+
+-- name: overdue
+SELECT id, delivery, message, partner, kind, ref, state, code, due_at, settled_at, by, created_at FROM acknowledgements
+WHERE state IN ('awaited', 'overdue') AND due_at > 0 AND due_at < :overdue_at ORDER BY due_at LIMIT :limit
+
+-- name: exceptions_open
+SELECT id, code, text, place, context, state, message, delivery, opened_at, resolved_at, reason FROM exceptions
+WHERE state = 'open' AND id < :before ORDER BY id DESC LIMIT :limit
+
+-- name: exceptions_any
+SELECT id, code, text, place, context, state, message, delivery, opened_at, resolved_at, reason FROM exceptions
+WHERE id < :before AND (:state = '' OR state = :state) ORDER BY id DESC LIMIT :limit
+
+-- name: exceptions_by_id
+SELECT id, code, text, place, context, state, message, delivery, opened_at, resolved_at, reason FROM exceptions
+WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id DESC
+
+-- name: exceptions_of
+SELECT id, code, text, place, context, state, message, delivery, opened_at, resolved_at, reason FROM exceptions
+WHERE message IN (SELECT value FROM json_each(:messages))
+UNION
+SELECT id, code, text, place, context, state, message, delivery, opened_at, resolved_at, reason FROM exceptions
+WHERE delivery IS NOT NULL AND delivery IN (SELECT value FROM json_each(:deliveries))
+ORDER BY 1
+
+-- name: site
+SELECT snapshot FROM sites WHERE version = ?
+
+-- ===== finding ======================================================================================================
+
+-- name: find
+SELECT m.* FROM message_facts AS m
+WHERE m.seq < :before
+  AND (:partner = '' OR m.partner = :partner) AND (:channel = '' OR m.channel = :channel)
+  AND (:type = '' OR m.type = :type) AND (:state = '' OR m.state = :state)
+  AND (:direction = '' OR m.direction = :direction)
+  AND m.at >= :since AND (:until = 0 OR m.at < :until)
+ORDER BY m.seq DESC LIMIT :limit
+
+-- name: find_by_key
+SELECT m.* FROM (
+  SELECT seq FROM keys WHERE value = :key AND (:kind = '' OR kind = :kind)
+  UNION SELECT seq FROM messages WHERE control_id = :key AND (:kind = '' OR :kind = 'control')
+) AS named CROSS JOIN message_facts AS m ON m.seq = named.seq
+WHERE m.seq < :before
+  AND (:partner = '' OR m.partner = :partner) AND (:channel = '' OR m.channel = :channel)
+  AND (:type = '' OR m.type = :type) AND (:state = '' OR m.state = :state)
+  AND (:direction = '' OR m.direction = :direction)
+  AND m.at >= :since AND (:until = 0 OR m.at < :until)
+ORDER BY m.seq DESC LIMIT :limit
+
+-- name: seqs_by_key
+SELECT seq, kind FROM keys WHERE value = :word ORDER BY seq DESC LIMIT :limit
+
+-- name: seqs_by_control_id
+SELECT seq FROM messages WHERE control_id = :word ORDER BY seq DESC LIMIT :limit
+
+-- name: seq_by_uid
+SELECT message FROM deliveries WHERE uid = ?
+
+-- ===== walking ======================================================================================================
+
+-- name: walk_edges_down
+SELECT DISTINCT target FROM edges WHERE source IN (SELECT value FROM json_each(:seqs)) LIMIT :limit
+
+-- name: walk_edges_up
+SELECT DISTINCT source FROM edges WHERE target IN (SELECT value FROM json_each(:seqs)) LIMIT :limit
+
+-- name: walk_documents
+SELECT DISTINCT deliveries.message FROM documents CROSS JOIN deliveries ON deliveries.document = documents.id
+WHERE documents.message IN (SELECT value FROM json_each(:seqs)) AND deliveries.document IS NOT NULL LIMIT :limit
+
+-- name: walk_deliveries
+SELECT DISTINCT documents.message FROM deliveries CROSS JOIN documents ON documents.id = deliveries.document
+WHERE deliveries.message IN (SELECT value FROM json_each(:seqs)) LIMIT :limit
+
+-- name: keys_of
+SELECT seq, kind, value, scope FROM keys WHERE seq IN (SELECT value FROM json_each(:seqs)) ORDER BY seq, kind, value, scope
+
+-- name: walk_keys
+SELECT DISTINCT keys.seq FROM json_each(:keys) AS k CROSS JOIN keys
+    ON keys.value = k.value ->> 1 AND keys.kind = k.value ->> 0 AND keys.scope = k.value ->> 2
+LIMIT :limit
+
+-- name: edges_among
+SELECT source, target, kind FROM edges
+WHERE source IN (SELECT value FROM json_each(:seqs)) AND target IN (SELECT value FROM json_each(:seqs))
+ORDER BY source, target, kind
+
+-- ===== counting (tests only: these read everything) ================================================================
+
+-- name: ledger
+WITH caused AS (
+  SELECT e.source AS seq, d.id, d.state
+  FROM edges AS e JOIN deliveries AS d ON d.message = e.target WHERE e.kind = 'causes'
+),
+troubled AS (
+  SELECT message AS seq FROM exceptions WHERE state = 'open' AND message IS NOT NULL AND delivery IS NULL
+  UNION SELECT caused.seq FROM caused JOIN exceptions AS x ON x.delivery = caused.id WHERE x.state = 'open'
+  UNION SELECT seq FROM caused
+        WHERE state = 'dead' AND NOT EXISTS (SELECT 1 FROM exceptions AS x WHERE x.delivery = caused.id)
+),
+moving AS (
+  SELECT seq FROM caused WHERE state NOT IN ('delivered', 'dead', 'replaced')
+  UNION SELECT subject FROM work WHERE kind = 'process'
+)
+SELECT CASE
+         WHEN state = 'duplicate' THEN 'duplicate'
+         WHEN seq IN (SELECT seq FROM troubled) THEN 'exception'
+         WHEN state = 'received' OR seq IN (SELECT seq FROM moving) THEN 'in_flight'
+         WHEN state = 'filtered' THEN 'filtered'
+         ELSE 'delivered'
+       END AS fate, count(*)
+FROM messages WHERE direction = 'in' GROUP BY fate

@@ -1,0 +1,202 @@
+"""What can be asked of the store: plain functions from a connection to records. They run in reader threads."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from engine.errors import Unavailable
+from engine.message import Delivery, Message
+from engine.store.records import (
+    AttemptRecord,
+    Awaited,
+    AwaitedNeed,
+    DeliveryRecord,
+    ExceptionRecord,
+    Page,
+    Search,
+    StoredDocument,
+)
+from engine.store.sql import CHUNKS, queries
+
+Row = tuple[Any, ...]
+
+
+def rows(con: sqlite3.Connection, name: str, values: Any = ()) -> list[Row]:
+    return con.execute(queries()[name], values).fetchall()
+
+
+def ids(values: Iterable[int]) -> tuple[str]:
+    """A set of ids as the one parameter of a query."""
+    return (json.dumps(list(values)),)
+
+
+# --- records from rows ---
+def message(row: Row, body: bytes = b"") -> Message:
+    """From a row of message_facts."""
+    (seq, direction, channel, partner, format, type, control_id, sender, at, size, sha256, state, duplicate_of, site,
+     warnings, _lane, _priority) = row  # fmt: skip
+    return Message(seq, direction, channel, partner, format, type, control_id, sender, at, size, sha256, body, state,
+                   duplicate_of, site, tuple(json.loads(warnings)) if warnings else ())  # fmt: skip
+
+
+def delivery(row: Row) -> Delivery:
+    id, uid, seq, destination, connection, type, lane, state, attempts, created_at, doubtful, options = row[:12]
+    return Delivery(id, uid, seq, destination, connection, type, lane, state, attempts, created_at, bool(doubtful),
+                    json.loads(options) if options else {})  # fmt: skip
+
+
+def exception(row: Row) -> ExceptionRecord:
+    id, code, text, place, context, state, seq, delivery, opened_at, resolved_at, reason = row
+    return ExceptionRecord(
+        id, code, text, place, json.loads(context), state, seq, delivery, opened_at, resolved_at, reason
+    )
+
+
+# --- messages ---
+def messages(con: sqlite3.Connection, seqs: Iterable[int]) -> list[Message]:
+    return [message(row) for row in rows(con, "messages_by_seq", ids(seqs))]
+
+
+def get(con: sqlite3.Connection, seq: int) -> Message | None:
+    found = messages(con, [seq])
+    return found[0] if found else None
+
+
+def body(con: sqlite3.Connection, seq: int) -> bytes:
+    """Raises KeyError for an unknown message, Unavailable (`store.corrupt`) for altered bytes."""
+    known = rows(con, "body_digest", (seq,))
+    if not known:
+        raise KeyError(f"M{seq}")
+    try:
+        chunks = rows(con, "body_chunks", {"first": seq * CHUNKS, "last": seq * CHUNKS + CHUNKS - 1})
+    except sqlite3.DatabaseError as error:
+        raise corrupt(seq) from error
+    import hashlib  # not above: most looking asks for no body, and OpenSSL takes long to load
+
+    whole = b"".join(chunk for (chunk,) in chunks)
+    if hashlib.sha256(whole).digest() != known[0][0]:
+        raise corrupt(seq)
+    return whole
+
+
+def corrupt(seq: int) -> Unavailable:
+    return Unavailable(
+        "store.corrupt",
+        f"the bytes of M{seq} are not those that were stored",
+        hint="restore the store from a backup; nothing altered is ever served",
+    )
+
+
+# --- finding ---
+def find(con: sqlite3.Connection, search: Search) -> Page:
+    values = {
+        "key": search.key, "kind": search.kind, "partner": search.partner, "channel": search.channel,
+        "type": search.type, "state": search.state, "direction": search.direction, "since": search.since,
+        "until": search.until,
+        "before": int(search.cursor) if search.cursor else 1 << 62, "limit": search.limit + 1,
+    }  # fmt: skip
+    found = [message(row) for row in rows(con, "find_by_key" if search.key else "find", values)]
+    shown = found[: search.limit]
+    return Page(tuple(shown), str(shown[-1].seq) if len(found) > search.limit else "")
+
+
+def seqs(con: sqlite3.Connection, word: str, limit: int) -> list[tuple[int, str]]:
+    """By message id, delivery uid, any key, control id; each message once, as what it was found first."""
+    found: dict[int, str] = {}
+    if word[:1] in {"M", "m"} and word[1:].isdecimal() and len(word) < 19 and get(con, int(word[1:])):
+        found[int(word[1:])] = "message"
+    for (seq,) in rows(con, "seq_by_uid", (word,)):
+        found.setdefault(seq, "delivery")
+    values = {"word": word, "limit": limit}
+    for seq, kind in rows(con, "seqs_by_key", values):
+        found.setdefault(seq, kind)
+    for (seq,) in rows(con, "seqs_by_control_id", values):
+        found.setdefault(seq, "control")
+    return list(found.items())[:limit]
+
+
+# --- documents, deliveries, acknowledgements, exceptions ---
+def documents(con: sqlite3.Connection, wanted: Iterable[int]) -> list[StoredDocument]:
+    return [StoredDocument(*row) for row in rows(con, "documents_by_id", ids(wanted))]
+
+
+def deliveries(con: sqlite3.Connection, name: str, wanted: Iterable[int]) -> list[DeliveryRecord]:
+    """name: the query: deliveries_by_id or deliveries_by_message."""
+    found = rows(con, name, ids(wanted))
+    attempts: defaultdict[int, list[AttemptRecord]] = defaultdict(list)
+    for row in rows(con, "attempts_of", ids(row[0] for row in found)):
+        attempts[row[0]].append(AttemptRecord(*row))
+    return [DeliveryRecord(delivery(row), row[12], tuple(attempts[row[0]]), row[13]) for row in found]
+
+
+def delivery_record(con: sqlite3.Connection, ref: int | str) -> DeliveryRecord | None:
+    known = [id for (id,) in rows(con, "delivery_by_uid", (ref,))] if isinstance(ref, str) else [ref]
+    found = deliveries(con, "deliveries_by_id", known)
+    return found[0] if found else None
+
+
+def facts(con: sqlite3.Connection, needs: Sequence[AwaitedNeed]) -> list[tuple[Awaited, ...]]:
+    asked = json.dumps([tuple(need) for need in needs])
+    found: list[list[Awaited]] = [[] for _ in needs]
+    for position, *row in rows(con, "acknowledgements_spoken_of", {"needs": asked}):
+        found[position].append(Awaited(*row))
+    return [tuple(spoken) for spoken in found]
+
+
+def awaited(con: sqlite3.Connection, overdue_at: int, limit: int, wanted: Sequence[int]) -> list[Awaited]:
+    if wanted:
+        return [Awaited(*row) for row in rows(con, "acknowledgements_by_id", ids(wanted))]
+    if overdue_at:
+        return [Awaited(*row) for row in rows(con, "overdue", {"overdue_at": overdue_at, "limit": limit})]
+    return [Awaited(*row) for row in rows(con, "awaited", {"limit": limit})]
+
+
+def exceptions(
+    con: sqlite3.Connection, state: str, wanted: Sequence[int], limit: int, before: int
+) -> list[ExceptionRecord]:
+    """Newest first. state: open, resolved, or empty for both; ignored when ids are given."""
+    if wanted:
+        return [exception(row) for row in rows(con, "exceptions_by_id", ids(wanted))]
+    values: dict[str, Any] = {"before": before or 1 << 62, "limit": limit}
+    if state == "open":
+        return [exception(row) for row in rows(con, "exceptions_open", values)]
+    return [exception(row) for row in rows(con, "exceptions_any", values | {"state": state})]
+
+
+# --- the rest ---
+def site(con: sqlite3.Connection, version: str) -> bytes | None:
+    found = rows(con, "site", (version,))
+    return found[0][0] if found else None
+
+
+STATES = ("planned", "retrying", "delivered", "dead", "held", "replaced")
+TALLIES = (
+    "received",
+    "duplicate",
+    "processed",
+    "filtered",
+    "exception",
+    "in_flight",
+    "exceptions_open",
+    "awaited",
+    "overdue",
+)
+
+
+def stats(con: sqlite3.Connection) -> dict[str, Any]:
+    """Counters as of the last commit: inbound messages by state, deliveries by state, and the size of the file."""
+    counts = {name: value for kind, name, value in rows(con, "counters") if kind == "tally"}
+    pages = con.execute("PRAGMA page_count").fetchone()[0] * con.execute("PRAGMA page_size").fetchone()[0]
+    kept: dict[str, Any] = {name: counts.get(name, 0) for name in TALLIES}
+    kept["deliveries"] = {state: counts.get(f"deliveries_{state}", 0) for state in STATES}
+    return kept | {"bytes": counts.get("bytes", 0), "size": pages}
+
+
+def ledger(con: sqlite3.Connection) -> dict[str, int]:
+    fates = dict.fromkeys(("duplicate", "exception", "in_flight", "filtered", "delivered"), 0)
+    fates |= dict(rows(con, "ledger"))
+    return fates | {"received": sum(fates.values())}

@@ -1,0 +1,255 @@
+"""The store on SQLite: one writer thread with group commit, a few readers beside it, and work cached in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import queue
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from engine.errors import Unavailable
+from engine.store import acting, append, outcome
+from engine.store.claims import Claims
+from engine.store.contract import Appended, Committed, Incoming, Outcome, Work
+from engine.store.reader import Reader, open_reader
+from engine.store.sql import connect_writer, migrate
+from engine.store.transaction import Transaction
+from engine.store.writer import Job, Settled, Writer, unavailable
+
+__all__ = ["SqliteStore", "open_reader"]
+
+
+def system_clock() -> int:
+    """Microseconds since the Unix epoch."""
+    return time.time_ns() // 1_000
+
+
+class SqliteStore(Reader):
+    """The Store contract. clock: microseconds since the epoch. most, memory: see Backlog."""
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        clock: Callable[[], int] = system_clock,
+        readers: int = 2,
+        most: int = 50_000,
+        memory: int = 32 << 20,
+    ) -> None:
+        super().__init__(path, threads=readers)
+        self.path = Path(path)
+        self._clock = clock
+        self._most, self._memory = most, memory
+        self._lock: IO[bytes] | None = None
+        self._writer: Writer | None = None
+        self._claims: Claims | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    # --- life ---
+    async def open(self) -> None:
+        """Claim the file, migrate it, find the work left over. Raises Unavailable (`store.locked`, `store.schema`)."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            writer, last = await asyncio.to_thread(self._open)
+        except sqlite3.Error as error:
+            self._unlock()
+            raise unavailable(error) from error
+        except BaseException:
+            self._unlock()
+            raise
+        self._claims = Claims(
+            read=self.read, clock=self._clock, able=self._able, refuse=self.commit,
+            last=last, most=self._most, memory=self._memory,
+        )  # fmt: skip
+        self._writer = writer
+        writer.start()
+
+    async def close(self) -> None:
+        """Write what is queued, note the orderly end, and give up the claim."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await asyncio.to_thread(writer.stop)
+        await super().close()
+        if writer is not None and self._claims is not None:
+            await asyncio.to_thread(acting.close_in_order, writer.connection, self._claims.sending())
+            self._claims.shut()
+        self._unlock()
+
+    def _open(self) -> tuple[Writer, int]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._claim_file()
+        con = connect_writer(self.path)
+        try:
+            migrate(con, self._clock())
+            last = acting.start(con)
+        finally:
+            con.close()
+        _sync_folder(self.path.parent)
+        return Writer(self.path, clock=self._clock, tell=self._tell, inside=self._inside), last
+
+    def _claim_file(self) -> None:
+        os.close(os.open(self.path, os.O_CREAT | os.O_RDONLY, 0o600))  # bodies hold patient data: ours alone
+        self._lock = open(f"{self.path}.lock", "ab")  # noqa: SIM115 - held while the store is open
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            hint = "stop the other daemon, or use its control socket"
+            raise Unavailable("store.locked", "another process holds the store", hint=hint) from error
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    async def health(self) -> None:
+        writer, _ = self._opened()
+        if writer.error is not None:
+            raise writer.error
+
+    def _able(self) -> bool:
+        return self._writer is not None and self._writer.error is None
+
+    def _opened(self) -> tuple[Writer, Claims]:
+        if self._writer is None or self._claims is None:
+            raise Unavailable("store.closed", "the store is not open")
+        return self._writer, self._claims
+
+    # --- writing ---
+    async def append(self, batch: Sequence[Incoming]) -> list[Appended]:
+        def run(tx: Transaction) -> list[Appended]:
+            return append.append(tx, batch)
+
+        kept: list[Appended] = await self._write(
+            run, batch=batch, rows=len(batch), bytes=sum([len(incoming.raw) for incoming in batch])
+        )
+        return kept
+
+    async def commit(self, outcomes: Sequence[Outcome]) -> list[Committed]:
+        """Outcomes whose work is not claimed conflict: someone has committed or released it."""
+        _, claims = self._opened()
+        ours = [claims.begin(o.work) for o in outcomes]
+        held = [o for o, mine in zip(outcomes, ours, strict=True) if mine]
+        replaced = [new.replaces for o in held for new in o.messages if new.replaces is not None]
+        withheld, sending = claims.withhold(replaced)
+
+        def run(tx: Transaction) -> list[Committed]:
+            return outcome.commit(tx, held, sending)
+
+        def ended() -> None:
+            claims.end(o.work for o in held)
+            claims.give_back(withheld)
+
+        kept = await self._write(run, ended, outcomes=held, rows=4 * len(held), bytes=sum(map(_size, held)))
+        answers = iter(kept)
+        committed = [next(answers) if mine else Committed("conflict") for mine in ours]
+        claims.release([o.work for o, c in zip(outcomes, committed, strict=True) if c.status == "conflict"])
+        return committed
+
+    async def resolve(self, ids: Sequence[int], *, reason: str, who: str) -> None:
+        await self._write(lambda tx: acting.resolve(tx, ids, reason, who), alone=True)
+
+    async def replay(
+        self,
+        *,
+        messages: Sequence[int] = (),
+        deliveries: Sequence[int] = (),
+        resend: Sequence[int] = (),
+        reason: str,
+        who: str,
+    ) -> int:
+        wanted = acting.Replay(messages, deliveries, resend, reason, who)
+        queued: int = await self._write(lambda tx: acting.replay(tx, wanted), alone=True)
+        return queued
+
+    async def keep_site(self, version: str, snapshot: bytes) -> None:
+        await self._write(lambda tx: acting.keep_site(tx, version, snapshot), alone=True)
+
+    async def audit(self, who: str, action: str, subject: str, reason: str) -> None:
+        await self._write(lambda tx: acting.audit(tx, who, action, subject, reason))
+
+    async def _write(
+        self, run: Callable[[Transaction], Any], ended: Callable[[], None] | None = None, **job: Any
+    ) -> Any:
+        """Hand a job to the writer and wait until it is durable. It runs also when the caller is cancelled meanwhile.
+
+        ended: called when it is durable or has failed, before the caller goes on.
+        """
+        writer, _ = self._opened()
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def done(result: Any, error: BaseException | None) -> None:
+            if ended is not None:
+                ended()
+            if future.done():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        writer.put(Job(run, done, **job))
+        return await future
+
+    def _tell(self, settled: Settled) -> None:
+        """From the writer's thread."""
+        assert self._loop is not None
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._settled, settled)
+
+    def _inside(self, function: Callable[[], Any]) -> Any:
+        """From the writer's thread: run a function between two callbacks of the loop, and wait for it."""
+        assert self._loop is not None
+        finished: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+
+        def run() -> None:
+            try:
+                finished.put((function(), None))
+            except BaseException as error:
+                finished.put((None, error))
+
+        try:
+            self._loop.call_soon_threadsafe(run)
+        except RuntimeError:  # the loop is closed: nobody is there to be in the way of
+            return function()
+        result, error = finished.get()
+        if error is not None:
+            raise error
+        return result
+
+    def _settled(self, settled: Settled) -> None:
+        assert self._claims is not None
+        if settled.effects is not None:
+            self._claims.apply(settled.effects)
+        for job, result, error in settled.answers:
+            job.done(result, error)
+        self._claims.wake()
+
+    # --- work ---
+    async def pull(self, kind: str, limit: int, wait: float = 0.0) -> list[tuple[str, list[Work]]]:
+        if self._claims is None:
+            return []
+        return await self._claims.pull(kind, limit, wait)
+
+    async def release(self, works: Sequence[Work]) -> None:
+        if self._claims is not None:
+            self._claims.release(works)
+
+
+def _size(o: Outcome) -> int:
+    """Bytes of the bodies an outcome brings, about."""
+    bodies = sum(len(part) for new in o.messages for part in new.body if isinstance(part, bytes))
+    return bodies + sum(len(d.body) for d in o.documents) + (len(o.reply.raw) if o.reply else 0)
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file is only safe when its folder is."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

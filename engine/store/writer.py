@@ -1,0 +1,240 @@
+"""The one thread that commits. All jobs that arrive while a commit is in flight form the next one (group commit).
+
+The rows of a transaction are written in the loop's thread, between its callbacks, and only the COMMIT, which waits for
+the disk, in this one: sqlite3 gives up the GIL at each step, and beside a busy loop it would get it back a switch
+interval later each time, which costs several milliseconds a transaction.
+
+A failed transaction fails every job in it. After that nothing is taken until the file has been reopened, everything
+that reached its log is checkpointed and synced, and a write has succeeded: a failed sync must never be trusted twice.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from engine.errors import Unavailable
+from engine.store import append, outcome
+from engine.store.contract import Incoming, Outcome
+from engine.store.sql import connect_writer, queries, write
+from engine.store.transaction import Effects, Memory, Transaction
+
+MOST_ROWS = 256  # messages and outcomes of one transaction, about; the loop stands still while they are written
+MOST_BYTES = 8 << 20
+PROBE_EVERY = 0.25  # seconds between attempts to become healthy again
+TABLES = ("messages", "documents", "deliveries", "acknowledgements", "exceptions", "work", "sites")
+
+
+@dataclass(slots=True)
+class Job:
+    """run: gathers rows in the transaction and returns the caller's result. alone: has a transaction of its own."""
+
+    run: Callable[[Transaction], Any]
+    done: Callable[[Any, BaseException | None], None]  # called in the loop's thread
+    batch: Sequence[Incoming] = ()
+    outcomes: Sequence[Outcome] = ()
+    rows: int = 1
+    bytes: int = 0
+    alone: bool = False
+
+
+Answer = tuple[Job, Any, BaseException | None]
+
+
+@dataclass(slots=True)
+class Settled:
+    """What the loop is told about one transaction."""
+
+    answers: list[Answer]
+    effects: Effects | None = None
+
+
+class Writer:
+    """tell: called in this thread with what became of each transaction; hands it to the loop.
+
+    inside: runs a function in the loop's thread and waits for it, raising what it raised.
+    """
+
+    def __init__(
+        self, path: Path, *, clock: Callable[[], int], tell: Callable[[Settled], None],
+        inside: Callable[[Callable[[], Any]], Any],
+    ) -> None:  # fmt: skip
+        self._path = path
+        self._clock = clock
+        self._tell = tell
+        self._inside = inside
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._held: Job | None = None
+        self._thread = threading.Thread(target=self._run, name="hilum-store-writer", daemon=True)
+        self._con = connect_writer(path)
+        self._memory = load_memory(self._con)
+        self._doubt: tuple[int, Effects] | None = None
+        self._tried = 0.0
+        self.error: Unavailable | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, job: Job) -> None:
+        self._jobs.put(job)
+
+    def stop(self) -> None:
+        """Write what is queued, then end. Blocks."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        return self._con
+
+    # --- the loop ---
+    def _run(self) -> None:
+        while True:
+            try:
+                first = self._held or self._jobs.get(timeout=PROBE_EVERY if self.error else None)
+            except queue.Empty:
+                self._recover()
+                continue
+            self._held = None
+            if first is None:
+                return
+            jobs = self._gather(first)
+            if self.error is not None and not self._recover():
+                self._tell(Settled([(job, None, self.error) for job in jobs]))
+                continue
+            try:
+                self._settle(jobs)
+            except Exception as error:  # whatever it is, nobody may wait forever
+                self.error = Unavailable("store.write", f"the store's writer failed ({type(error).__name__})")
+                self._tell(Settled([(job, None, self.error) for job in jobs]))
+
+    def _gather(self, first: Job) -> list[Job]:
+        """The jobs waiting now, up to what one transaction should hold."""
+        jobs, rows, size = [first], first.rows, first.bytes
+        while not first.alone and rows < MOST_ROWS and size < MOST_BYTES:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                self._jobs.put(None)
+                break
+            if job.alone:
+                self._held = job
+                break
+            jobs.append(job)
+            rows += job.rows
+            size += job.bytes
+        return jobs
+
+    def _settle(self, jobs: Sequence[Job]) -> None:
+        try:
+            settled = self._commit(jobs)
+        except sqlite3.DatabaseError as error:
+            if _is_mistake(error):
+                self._settle_apart(jobs, error)
+                return
+            self.error = unavailable(error)
+            self._tried = time.monotonic()
+            self._tell(Settled([(job, None, self.error) for job in jobs]))
+        except Exception as error:  # a job's own mistake must not fail its neighbours
+            self._settle_apart(jobs, error)
+        else:
+            self._tell(settled)
+
+    def _settle_apart(self, jobs: Sequence[Job], error: Exception) -> None:
+        """One job of a transaction cannot be kept: run each in a transaction of its own."""
+        self._roll_back()
+        if len(jobs) == 1:
+            self._tell(Settled([(jobs[0], None, error)]))
+            return
+        for job in jobs:
+            if self.error is None:
+                self._settle([job])
+            else:
+                self._tell(Settled([(job, None, self.error)]))
+
+    def _commit(self, jobs: Sequence[Job]) -> Settled:
+        answers, tx = self._inside(lambda: self._write(jobs))
+        self._con.execute("COMMIT")
+        self._doubt = None
+        tx.keep()
+        return Settled(answers, tx.effects)
+
+    def _write(self, jobs: Sequence[Job]) -> tuple[list[Answer], Transaction]:
+        """All of a transaction but its COMMIT."""
+        tx = Transaction(self._con, self._memory, self._clock())
+        self._con.execute("BEGIN IMMEDIATE")
+        append.look_up(tx, chain.from_iterable(job.batch for job in jobs))
+        outcome.look_up(tx, list(chain.from_iterable(job.outcomes for job in jobs)))
+        answers: list[Answer] = [(job, job.run(tx), None) for job in jobs]
+        number = tx.count("store", "commit") + 1
+        tx.finish(number)
+        self._doubt = number, tx.effects
+        return answers, tx
+
+    def _roll_back(self) -> None:
+        if self._con.in_transaction:
+            self._con.execute("ROLLBACK")
+
+    # --- becoming healthy again ---
+    def _recover(self) -> bool:
+        """Reopen, make durable whatever reached the log, see whether the commit in doubt did, and try a write."""
+        if time.monotonic() - self._tried < PROBE_EVERY:
+            return False
+        self._tried = time.monotonic()
+        try:
+            self._con.close()
+            self._con = connect_writer(self._path)
+            busy, _, _ = self._con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                return False
+            self._reload()
+            probes = self._memory.counters.get(("store", "probe"), 0) + 1
+            write(self._con, "set_counters", [("store", "probe", probes)])
+        except sqlite3.Error as error:
+            self.error = unavailable(error)
+            return False
+        self.error = None
+        self._tell(Settled([]))
+        return True
+
+    def _reload(self) -> None:
+        fresh = load_memory(self._con)
+        self._memory.counters = fresh.counters
+        self._memory.sites = fresh.sites
+        for table, last in fresh.ids.items():
+            self._memory.ids[table] = max(last, self._memory.ids[table])
+        if self._doubt is not None:
+            number, effects = self._doubt
+            self._doubt = None
+            if fresh.counters.get(("store", "commit"), 0) == number:
+                self._tell(Settled([], effects))
+
+
+def _is_mistake(error: sqlite3.DatabaseError) -> bool:
+    """Whether what was asked is at fault, and not the disk."""
+    mistakes = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
+    return isinstance(error, mistakes) or getattr(error, "sqlite_errorname", "") == "SQLITE_ERROR"
+
+
+def load_memory(con: sqlite3.Connection) -> Memory:
+    ids = dict(zip(TABLES, con.execute(queries()["last_ids"]).fetchone(), strict=True))
+    counters = {(kind, name): value for kind, name, value in con.execute(queries()["counters"])}
+    sites = dict(con.execute(queries()["site_numbers"]).fetchall())
+    return Memory({table: last or 0 for table, last in ids.items()}, counters, sites)
+
+
+def unavailable(error: sqlite3.Error) -> Unavailable:
+    """SQLite's own code says which of ours it is; its text may name files and is left out."""
+    name = getattr(error, "sqlite_errorname", "") or type(error).__name__
+    if name.startswith("SQLITE_FULL"):
+        return Unavailable("store.full", "the store's disk is full", hint="make room; the store goes on by itself")
+    return Unavailable("store.write", f"the store could not be written ({name})", hint="see the disk's health")

@@ -1,0 +1,95 @@
+"""Puts the parts together: the one module that knows kinds, formats, store and site. Used by CLI and daemon alike."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import channels
+from engine.delivery import Deliveries
+from engine.dispatch import Dispatch
+from engine.home import STORE
+from engine.intake import Reception, Verdicts
+from engine.plugin import Listener, Registry, Sender
+from engine.site.load import require_site
+from engine.site.model import ConnectionConfig, ListenerConfig, Site
+from engine.site.reference import site_root
+from engine.store.contract import Store
+from engine.store.sqlite import SqliteStore
+
+
+def registry() -> Registry:
+    return channels.registry()
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Site:
+    """The site that HILUM_SITE names. Raises ConfigError with its findings."""
+    return require_site(site_root(environ), registry(), environ)
+
+
+def make_store(folder: Path) -> SqliteStore:
+    folder.mkdir(parents=True, exist_ok=True)
+    return SqliteStore(folder / STORE)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Everything a running daemon is made of."""
+
+    dispatch: Dispatch
+    deliveries: Deliveries
+    listeners: Mapping[str, Listener]
+
+
+def assemble(store: Store, site: Callable[[], Site]) -> Engine:
+    """Build all parts for the site as it is now; `site` is asked again for every message, so a reload takes effect."""
+    known, verdicts = registry(), Verdicts()
+    now = site()
+    senders = {
+        name: (config, _sender(known, config)) for name, config in now.connections.items() if _sends(known, config)
+    }
+    listeners = {
+        name: _listener(known, config, Reception(config, site, known.format(config.format), store, verdicts))
+        for name, config in now.listeners.items()
+    }
+    return Engine(
+        dispatch=Dispatch(store, site, known.format, verdicts),
+        deliveries=Deliveries(store, site, senders),
+        listeners=listeners,
+    )
+
+
+def _sends(known: Registry, config: ConnectionConfig) -> bool:
+    return known.kind(config.kind).make_sender is not None
+
+
+def _sender(known: Registry, config: ConnectionConfig) -> Sender:
+    make: Any = known.kind(config.kind).make_sender
+    sender: Sender = make(config.name, config.options)
+    return sender
+
+
+def _listener(known: Registry, config: ListenerConfig, intake: Reception) -> Listener:
+    make: Any = known.kind(config.kind).make_listener
+    listener: Listener = make(config.name, config.options, intake)
+    return listener
+
+
+async def exchange_mllp(address: str, raw: bytes) -> bytes:
+    """Send one HL7 v2 message to `host:port` by MLLP and return the answer's bytes. Raises OSError."""
+    from channels.wire.mllp import frame
+
+    host, _, port = address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(frame(raw))
+        answer = await reader.readuntil(b"\x1c\r")
+    except asyncio.IncompleteReadError as error:
+        raise ConnectionResetError("the connection was closed without an answer") from error
+    finally:
+        writer.close()
+    return answer.strip(b"\x0b\x1c\r")
