@@ -1,0 +1,1 @@
+"""Syntaxes: bytes to tree and back. Pure; values can never become structure in what is written."""

@@ -1,0 +1,136 @@
+"""What is wrong inside one segment: its elements against the grammar, in the codes of AK403. Pure."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from channels.formats.x12.grammar import BAD_CHARACTER, Composite, Element, Rule, Segment
+from channels.formats.x12.separators import Elements
+
+MISSING: Final = "1"
+CONDITION: Final = "2"
+TOO_MANY: Final = "3"
+TOO_SHORT: Final = "4"
+TOO_LONG: Final = "5"
+CHARACTER: Final = "6"
+NOT_IN_LIST: Final = "7"
+BAD_DATE: Final = "8"
+BAD_TIME: Final = "9"
+EXCLUDED: Final = "10"
+
+_BAD: Final = re.compile(f"[{BAD_CHARACTER}]")
+
+
+@dataclass(frozen=True, slots=True)
+class ElementFault:
+    """position, component: 1-based, component 0 when the whole element is meant. number, name: of the data element.
+
+    code: AK403. value: what stands there, for the copy in AK404 and nothing else.
+    """
+
+    position: int
+    code: str
+    component: int = 0
+    number: str = ""
+    name: str = ""
+    value: str = ""
+
+
+def check(segment: Elements, definition: Segment, reserved: str = "") -> list[ElementFault]:
+    """All faults of a segment's elements, in order. reserved: separators no value may hold."""
+    slots = definition.slots
+    faults: list[ElementFault] = []
+    present = 0
+    for position in range(1, len(segment)):
+        value = segment[position]
+        if not value:
+            continue
+        present |= 1 << position
+        if position > len(slots):
+            faults.append(ElementFault(position, TOO_MANY, value=value))
+        elif isinstance(of := slots[position - 1].of, Composite):
+            faults += _check_composite(value, position, of, reserved)
+        elif code := fault_of(value, of, reserved):
+            faults.append(ElementFault(position, code, 0, of.number, of.name, value))
+    absent = definition.required & ~present or (2 if not present else 0)
+    if absent:
+        faults += [_about(definition, at, MISSING) for at in range(1, len(slots) + 1) if absent >> at & 1]
+    for rule in definition.rules:
+        if present & rule.all not in rule.good:
+            faults += [_about(definition, at, code) for at, code in _blamed(rule, present)]
+    return sorted(_once(faults), key=lambda fault: (fault.position, fault.component)) if faults else faults
+
+
+def _about(definition: Segment, position: int, code: str) -> ElementFault:
+    of = definition.slots[position - 1].of
+    return ElementFault(position, code, 0, of.number, of.name)
+
+
+def _once(faults: list[ElementFault]) -> list[ElementFault]:
+    """The first fault of each position: two rules may blame the same one."""
+    return list({(fault.position, fault.component): fault for fault in reversed(faults)}.values())
+
+
+def fault_of(value: str, element: Element, reserved: str = "") -> str:
+    """The AK403 code of one value; empty when it is good."""
+    if element.pattern.fullmatch(value) is None:
+        return _diagnose(value, element)
+    for mark in reserved:
+        if mark in value:
+            return CHARACTER
+    if element.codes and value not in element.codes:
+        return NOT_IN_LIST
+    if element.kind == "DT" and not _is_date(value):
+        return BAD_DATE
+    return ""
+
+
+def _diagnose(value: str, element: Element) -> str:
+    """Why a value does not match its element's pattern."""
+    if _BAD.search(value):
+        return CHARACTER
+    if element.kind in {"DT", "TM"}:
+        return BAD_DATE if element.kind == "DT" else BAD_TIME
+    numeric = element.kind == "R" or element.kind.startswith("N")
+    if numeric and not re.fullmatch(r"-?[0-9]+" if element.kind != "R" else r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)", value):
+        return CHARACTER
+    length = len(re.sub(r"[-.]", "", value)) if numeric else len(value)
+    return TOO_SHORT if length < element.least else TOO_LONG
+
+
+def _is_date(value: str) -> bool:
+    year, month, day = int(value[:4]), int(value[4:6]), int(value[6:])
+    return year > 0 and day <= calendar.monthrange(year, month)[1]
+
+
+def _check_composite(value: list[str], position: int, composite: Composite, reserved: str) -> Iterator[ElementFault]:
+    for number, slot in enumerate(composite.components, 1):
+        part = value[number - 1] if number <= len(value) else ""
+        assert isinstance(slot.of, Element)
+        code = (fault_of(part, slot.of, reserved) if part else MISSING) if part or slot.required else ""
+        if code:
+            yield ElementFault(position, code, number, slot.of.number, slot.of.name, part)
+    if any(value[len(composite.components) :]):
+        yield ElementFault(position, TOO_MANY, 0, composite.number, composite.name)
+    present = sum(1 << at for at, part in enumerate(value, 1) if part)
+    for rule in composite.rules:
+        if present & rule.all not in rule.good:
+            for number, code in _blamed(rule, present):
+                of = composite.components[number - 1].of
+                yield ElementFault(position, code, number, of.number, of.name)
+
+
+def _blamed(rule: Rule, present: int) -> Iterator[tuple[int, str]]:
+    """Positions that a broken rule makes wrong, each with its code. present: bits 1 << position."""
+    there = [position for position in rule.positions if present >> position & 1]
+    absent = [position for position in rule.positions if position not in there]
+    if rule.kind == "E":
+        yield there[1], EXCLUDED
+    elif rule.kind in {"P", "C"}:
+        yield from ((position, CONDITION) for position in absent)
+    else:
+        yield absent[0], CONDITION

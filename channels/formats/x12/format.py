@@ -1,0 +1,29 @@
+"""X12 as the engine sees it (`engine.plugin.Format`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from channels.formats.x12 import paths, write
+from channels.formats.x12.opening import open_interchange
+from channels.formats.x12.split import FORMAT_NAME, split
+from engine.message import Unit
+from engine.plugin import Envelope, Enveloped, Node, Opened, Profile, Structure
+
+
+class X12:
+    """Interchanges of any legal separators in and out; the sets of `sets_004010` inside."""
+
+    name: str = FORMAT_NAME
+
+    def split(self, raw: bytes, profile: Profile) -> list[Unit]:
+        return split(raw, profile)
+
+    def open(self, raw: bytes, profile: Profile) -> Opened:
+        return open_interchange(raw, profile)
+
+    def structure(self, header: Mapping[str, str]) -> Structure:
+        return paths.structure(header)
+
+    def envelop(self, nodes: Sequence[Node], envelope: Envelope) -> Enveloped:
+        return write.envelop(nodes, envelope)

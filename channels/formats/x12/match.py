@@ -1,0 +1,137 @@
+"""A set's segments matched to their places in one pass: the tree, and what is wrong, in the codes of AK304. Pure.
+
+A segment belongs to the innermost open loop that still expects it, else to the next one out. What no open loop expects
+any more is told and left out of the tree; nothing after it is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from channels.formats.x12.elements import ElementFault, check
+from channels.formats.x12.grammar import Place, TransactionSet, segments
+from channels.formats.x12.separators import Elements
+from channels.formats.x12.tree import Group, place_of
+
+UNKNOWN: Final = "1"
+MISSING: Final = "3"
+LOOP_TOO_OFTEN: Final = "4"
+TOO_OFTEN: Final = "5"
+NOT_IN_SET: Final = "6"
+OUT_OF_ORDER: Final = "7"
+HAS_ELEMENT_FAULTS: Final = "8"
+
+# More would help nobody, and a 997 must not outgrow what it answers.
+MOST_FAULTS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFault:
+    """position: in the set, ST is 1. code: AK304. loop: id of the loop it stands in. place: for people."""
+
+    id: str
+    position: int
+    code: str
+    place: str
+    loop: str = ""
+    elements: tuple[ElementFault, ...] = ()
+    element_places: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Frame:
+    """An open loop and the place last filled in it."""
+
+    group: Group
+    cursor: int
+
+
+class _Matcher:
+    __slots__ = ("component", "faults", "known", "reserved", "stack")
+
+    def __init__(self, definition: TransactionSet, component: str, reserved: str) -> None:
+        self.known = definition.known
+        self.component = component
+        self.reserved = reserved
+        self.stack = [_Frame(Group(definition.root), -1)]
+        self.faults: list[SegmentFault] = []
+
+    def take(self, segment: Elements, position: int) -> None:
+        depth = self._expecting(segment[0])
+        if depth is None:
+            self._unexpected(segment, position)
+            return
+        while len(self.stack) > depth + 1:
+            self._close(position)
+        frame = self.stack[-1]
+        place = frame.group.loop.places[frame.group.loop.index[segment[0]]]
+        self._missing(frame, place.index, position)
+        frame.cursor = place.index
+        for at in place.segment.composites:
+            if at < len(segment) and isinstance(segment[at], str) and segment[at]:
+                segment[at] = segment[at].split(self.component)
+        into = frame.group.add(place, segment)
+        if into is not frame.group:
+            self.stack.append(_Frame(into, 0))
+        self._judge(frame.group, place, into, segment, position)
+
+    def finish(self, position: int) -> None:
+        while self.stack:
+            self._close(position)
+
+    def _expecting(self, id: str) -> int | None:
+        """Depth of the innermost open loop that has a place for it at or after its cursor."""
+        for depth in range(len(self.stack) - 1, -1, -1):
+            frame = self.stack[depth]
+            index = frame.group.loop.index.get(id)
+            if index is not None and index >= frame.cursor and (index > 0 or depth == 0):
+                return depth
+        return None
+
+    def _unexpected(self, segment: Elements, position: int) -> None:
+        id, group = segment[0], self.stack[-1].group
+        code = OUT_OF_ORDER if id in self.known else NOT_IN_SET if id in segments() else UNKNOWN
+        self._tell(SegmentFault(id, position, code, place_of(group, [id.strip() or "?"]), group.loop.name))
+
+    def _close(self, position: int) -> None:
+        frame = self.stack.pop()
+        self._missing(frame, len(frame.group.loop.places), position)
+
+    def _missing(self, frame: _Frame, until: int, position: int) -> None:
+        """Mandatory places passed over without being filled."""
+        loop = frame.group.loop
+        for index in loop.required:
+            if frame.cursor < index < until:
+                id = loop.places[index].segment.id
+                where = "/".join(filter(None, (frame.group.where(), id)))
+                self._tell(SegmentFault(id, position, MISSING, where, loop.name))
+
+    def _tell(self, fault: SegmentFault) -> None:
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.append(fault)
+
+    def _judge(self, group: Group, place: Place, into: Group, segment: Elements, position: int) -> None:
+        """How often it occurs, and its elements."""
+        if place.most and len(group.at[place.index]) > place.most:
+            code = LOOP_TOO_OFTEN if place.opens else TOO_OFTEN
+            where = place_of(into, segment)
+            self._tell(SegmentFault(segment[0], position, code, where, group.loop.name))
+        elif found := check(segment, place.segment, self.reserved):
+            where = place_of(into, segment)
+            places = tuple(place_of(into, segment, fault.position, fault.component) for fault in found)
+            loop = into.loop.name
+            self._tell(SegmentFault(segment[0], position, HAS_ELEMENT_FAULTS, where, loop, tuple(found), places))
+
+
+def match(
+    body: Sequence[Elements], definition: TransactionSet, component: str, reserved: str
+) -> tuple[Group, list[SegmentFault]]:
+    """The tree of a set's segments without ST and SE, and all faults in order of position."""
+    matcher = _Matcher(definition, component, reserved)
+    root = matcher.stack[0].group
+    for position, segment in enumerate(body, 2):
+        matcher.take(segment, position)
+    matcher.finish(len(body) + 2)
+    return root, matcher.faults

@@ -1,0 +1,289 @@
+"""Where a mapping may point in a set, compiled once: `BEG03`, `REF[CT]02`, `N1[03=UL]04`, `SLN05-1`; loops by opener.
+
+A path is looked for in its own loop first: a segment of it, or the opener of an inner loop; then, loop by loop,
+outwards. A qualifier both selects on reading and is written: `REF[CT]02` writes REF01 too.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from channels.formats.x12.grammar import Composite, Element, Place, TransactionSet, segments, transaction_set
+from channels.formats.x12.grammar import Loop as LoopGrammar
+from channels.formats.x12.grammar import Segment as SegmentGrammar
+from channels.formats.x12.separators import Elements
+from channels.formats.x12.sets_004010 import RELEASE, SETS
+from channels.formats.x12.tree import Group
+from engine.plugin import Null, PathError, Value
+
+_FIELD: Final = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\[([^\]]*)\])?([0-9]{2})(?:-([0-9]{1,2}))?")
+_LOOP: Final = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\[([^\]]*)\])?")
+
+# A first element of at most this length says what kind of thing the segment is about (REF01, DTM01, PER01).
+_QUALIFIER: Final = 3
+
+# (position, value) pairs a segment must have.
+Conditions = tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class X12Field:
+    """One element of the first segment that meets the conditions. up: how many loops outwards it stands."""
+
+    path: str
+    up: int
+    place: Place
+    position: int
+    component: int
+    conditions: Conditions
+
+    def get(self, node: Group) -> Value:
+        for segment in self._candidates(_outer(node, self.up)):
+            if not self.conditions or _meets(segment, self.conditions):
+                return self._value(segment)
+        return None
+
+    def put(self, node: Group, value: str | Null) -> None:
+        """Write one element, making its segment when there is none yet. NULL writes nothing: X12 cannot say delete."""
+        if not isinstance(value, str) or not value:
+            return
+        group = _outer(node, self.up)
+        segment = next((one for one in self._candidates(group) if _meets(one, self.conditions)), None)
+        if segment is None:
+            segment = _new_segment(self.place, self.conditions)
+            group.add(self.place, segment)
+        if not self.component:
+            _set(segment, self.position, value)
+            return
+        parts = segment[self.position] if self.position < len(segment) else ""
+        parts = parts if isinstance(parts, list) else [parts] if parts else []
+        parts += [""] * (self.component - len(parts))
+        parts[self.component - 1] = value
+        _set(segment, self.position, parts)
+
+    def _candidates(self, group: Group) -> Iterator[Elements]:
+        for entry in group.at.get(self.place.index, ()):
+            yield entry.at[0][0] if isinstance(entry, Group) else entry  # type: ignore[misc]
+
+    def _value(self, segment: Elements) -> Value:
+        value = segment[self.position] if self.position < len(segment) else ""
+        if self.component:
+            parts = value if isinstance(value, list) else [value]
+            value = parts[self.component - 1] if self.component <= len(parts) else ""
+        return (value[0] if isinstance(value, list) else value) or None
+
+
+@dataclass(frozen=True, slots=True)
+class X12Loop:
+    """The occurrences of an inner loop, or of a repeating segment, that meet the conditions."""
+
+    path: str
+    at: Place
+    conditions: Conditions
+    scope: X12Scope
+
+    def nodes(self, node: Group) -> Sequence[Group]:
+        found = node.groups(self.at)
+        if not self.conditions:
+            return found
+        return [group for group in found if _meets(_opener(group), self.conditions)]
+
+    def new(self, node: Group) -> Group:
+        segment = _new_segment(self.at, self.conditions)
+        if self.at.opens:
+            return node.open(self.at, segment)
+        node.add(self.at, segment)
+        return node.groups(self.at)[-1]
+
+    def place(self, node: Group, position: int) -> str:
+        """`PO1[2]`: counted among all occurrences, also when the loop selects some."""
+        chosen = _opener(self.nodes(node)[position])
+        number = next(n for n, group in enumerate(node.groups(self.at), 1) if _opener(group) is chosen)
+        return f"{self.at.segment.id}[{number}]"
+
+
+@dataclass(frozen=True, slots=True)
+class X12Scope:
+    """What can be addressed inside one loop."""
+
+    grammar: LoopGrammar
+    outer: X12Scope | None = None
+
+    def field(self, path: str) -> X12Field:
+        match = _FIELD.fullmatch(path)
+        if match is None:
+            raise PathError(f"'{path}' is no X12 path: `BEG03`, `REF[CT]02` and `SLN05-1` are", self._near(path))
+        id, chosen, digits, part = match.groups()
+        up, place = self._find(id, path)
+        position, component = int(digits), int(part or 0)
+        _check_position(place.segment, position, component, path)
+        conditions = _conditions(chosen, place.segment, path)
+        if conditions and place.index == 0 and not place.opens:
+            raise PathError(f"'{path}': every {id} here opens the loop; select at `each:` instead", (f"{id}{digits}",))
+        spelled = _spelled(id, conditions) + digits + (f"-{component}" if component else "")
+        return X12Field(spelled, up, place, position, component, conditions)
+
+    def loop(self, path: str) -> X12Loop:
+        match = _LOOP.fullmatch(path)
+        place = self._places().get(match[1]) if match else None
+        if match is None or place is None or not (place.opens or place.repeats):
+            known = [place.segment.id for place in self._places().values() if place.opens or place.repeats]
+            raise PathError(f"'{path}' is no loop or repeating segment of {self._name()}", _nearest(path, known))
+        conditions = _conditions(match[2], place.segment, path)
+        return X12Loop(_spelled(match[1], conditions), place, conditions, X12Scope(place.loop, self))
+
+    def _find(self, id: str, path: str) -> tuple[int, Place]:
+        scope: X12Scope | None = self
+        up = 0
+        while scope is not None:
+            place = scope._places().get(id)
+            if place is not None:
+                return up, place
+            scope, up = scope.outer, up + 1
+        inside = [place.segment.id for place in self._places().values() if place.opens and id in place.loop.inside()]
+        if inside:
+            raise PathError(f"{id} stands inside the loop {inside[0]}: read it under `each: {inside[0]}`")
+        raise PathError(f"{self._name()} has no segment {id} in '{path}'", self._near(path))
+
+    def _places(self) -> Mapping[str, Place]:
+        return {place.segment.id: place for place in self.grammar.places}
+
+    def _name(self) -> str:
+        return f"the loop {self.grammar.name}" if self.grammar.name else "the set's top level"
+
+    def _near(self, path: str) -> list[str]:
+        ids = [id for scope in _chain(self) for id in scope._places()]
+        paths = [f"{id}{at:02d}" for id in ids for at in range(1, len(segments()[id].slots) + 1)]
+        return _nearest(path, paths)
+
+
+@dataclass(frozen=True, slots=True)
+class X12Structure:
+    """A set as a mapping sees it."""
+
+    definition: TransactionSet
+
+    @property
+    def type(self) -> str:
+        return self.definition.id
+
+    @property
+    def scope(self) -> X12Scope:
+        return X12Scope(self.definition.root)
+
+    def blank(self) -> Group:
+        return Group(self.definition.root)
+
+    def leaves(self, node: Group) -> Iterable[tuple[str, str]]:
+        """Every value with its place, loops by number and repeating segments by qualifier: `PO1[2]/REF[CT]02`."""
+        yield from _leaves(node, node.where())
+
+
+def structure(header: Mapping[str, str]) -> X12Structure:
+    """From a mapping's `set` and `release`. Raises PathError."""
+    id, release = header.get("set", ""), header.get("release", RELEASE)
+    definition = transaction_set(id)
+    if definition is None:
+        raise PathError(f"there is no X12 set '{id}' here: {', '.join(SETS)} are", _nearest(id, SETS))
+    if release != RELEASE:
+        raise PathError(f"X12 release '{release}' is not known: {RELEASE} is", (RELEASE,))
+    return X12Structure(definition)
+
+
+# --- paths -----------------------------------------------------------------------------------------------------------
+def _check_position(segment: SegmentGrammar, position: int, component: int, path: str) -> None:
+    if not 1 <= position <= len(segment.slots):
+        last = f"{segment.id}{len(segment.slots):02d}"
+        raise PathError(f"{segment.id} has {len(segment.slots)} elements, and '{path}' names none of them", (last,))
+    of = segment.slots[position - 1].of
+    if component and not (isinstance(of, Composite) and component <= len(of.components)):
+        raise PathError(f"'{path}' names a component that the element does not have")
+    if isinstance(of, Composite) and not component:
+        raise PathError(f"'{path}' is a composite: name its component", (f"{path}-1",))
+
+
+def _conditions(text: str | None, segment: SegmentGrammar, path: str) -> Conditions:
+    """`CT` is short for `01=CT`; several, joined by commas, must all hold."""
+    if text is None:
+        return ()
+    pairs = []
+    for part in text.split(","):
+        match = re.fullmatch(r"(?:([0-9]{2})=)?([^=]+)", part)
+        if match is None:
+            raise PathError(f"'{path}': write a qualifier as `[CT]` or `[03=UL]`")
+        position = int(match[1] or 1)
+        _check_position(segment, position, 0, path)
+        pairs.append((position, match[2]))
+    return tuple(pairs)
+
+
+def _spelled(id: str, conditions: Conditions) -> str:
+    told = ",".join(value if at == 1 else f"{at:02d}={value}" for at, value in conditions)
+    return f"{id}[{told}]" if conditions else id
+
+
+def _nearest(word: str, known: Iterable[str]) -> list[str]:
+    return difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
+
+
+def _chain(scope: X12Scope | None) -> Iterator[X12Scope]:
+    while scope is not None:
+        yield scope
+        scope = scope.outer
+
+
+# --- segments --------------------------------------------------------------------------------------------------------
+def _outer(node: Group, up: int) -> Group:
+    for _ in range(up):
+        assert node.parent is not None
+        node = node.parent
+    return node
+
+
+def _opener(group: Group) -> Elements:
+    segment = group.at[0][0]
+    assert isinstance(segment, list)
+    return segment
+
+
+def _meets(segment: Elements, conditions: Conditions) -> bool:
+    return all(position < len(segment) and segment[position] == value for position, value in conditions)
+
+
+def _new_segment(place: Place, conditions: Conditions) -> Elements:
+    segment: Elements = [place.segment.id]
+    for position, value in conditions:
+        _set(segment, position, value)
+    return segment
+
+
+def _set(segment: Elements, position: int, value: str | list[str]) -> None:
+    segment += [""] * (position + 1 - len(segment))
+    segment[position] = value
+
+
+def _leaves(group: Group, where: str) -> Iterator[tuple[str, str]]:
+    for place in group.loop.places:
+        for number, entry in enumerate(group.at.get(place.index, ()), 1):
+            if isinstance(entry, Group):
+                yield from _leaves(entry, "/".join(filter(None, (where, f"{place.segment.id}[{number}]"))))
+            else:
+                yield from (
+                    ("/".join(filter(None, (where, path))), value) for path, value in _values(place, entry, number)
+                )
+
+
+def _values(place: Place, segment: Elements, number: int) -> Iterator[tuple[str, str]]:
+    """number: which of its kind the segment is; told from the second on, where no qualifier tells them apart."""
+    first = place.segment.slots[0].of
+    qualified = place.repeats and isinstance(first, Element) and first.most <= _QUALIFIER and any(segment[1:2])
+    id = place.segment.id
+    name = f"{id}[{segment[1]}]" if qualified else id if number == 1 else f"{id}[{number}]/{id}"
+    for position, value in enumerate(segment[1:], 1):
+        for component, part in enumerate(value, 1) if isinstance(value, list) else [(0, value)]:
+            if part:
+                yield f"{name}{position:02d}" + (f"-{component}" if component else ""), part

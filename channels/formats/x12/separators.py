@@ -1,0 +1,87 @@
+"""The three characters an interchange is cut by, which may serve, and how its segments are cut. Pure.
+
+X12 has no escape: a separator can never be part of a value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+BLANK: Final = " \t\r\n"
+BLANK_BYTES: Final = BLANK.encode()
+# A point and a minus belong to numbers.
+_NEVER: Final = frozenset(" .-\0")
+
+# One segment: its id, then its elements; a composite element is a list of components.
+Elements = list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Separators:
+    """repetition: empty when the interchange has none (ISA12 below 00402, or ISA11 still a letter)."""
+
+    element: str
+    component: str
+    segment: str
+    repetition: str = ""
+
+    def fault(self) -> str:
+        """The TA1 note code that says which of them cannot serve; empty when all can."""
+        for note, mark in (("026", self.element), ("027", self.component), ("004", self.segment)):
+            if not usable(mark):
+                return note
+        if self.element in {self.segment, self.component}:
+            return "026"
+        if self.component == self.segment:
+            return "027"
+        return "022" if self.repetition and self.repetition in self.all else ""
+
+    @property
+    def all(self) -> str:
+        return self.element + self.component + self.segment
+
+    @property
+    def reserved(self) -> str:
+        """What no value may hold, beyond the two that cut segments and elements."""
+        return self.component + self.repetition
+
+
+def usable(mark: str) -> bool:
+    return len(mark) == 1 and mark.isascii() and not mark.isalnum() and mark not in _NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Segments as lists of elements, the id first. indented, wrapped, empty: tolerated departures that were met."""
+
+    segments: list[Elements]
+    indented: bool = False
+    wrapped: bool = False
+    empty: bool = False
+
+
+def cut(text: str, separators: Separators) -> Tokens:
+    """Cut an interchange's text into segments.
+
+    Line ends after a terminator are skipped, with what indents the next line. Line ends inside a segment (files wrapped
+    at 80 columns) are dropped, unless a line end is the terminator. A blank right before an id stays part of it.
+    """
+    pieces = text.split(separators.segment)
+    if not pieces[-1].strip(BLANK):
+        pieces.pop()
+    segments: list[Elements] = []
+    indented = wrapped = empty = False
+    newline = any(mark in "\r\n" for mark in separators.all)
+    for piece in pieces:
+        if piece[:1] in {"\r", "\n"}:
+            lines = piece.lstrip("\r\n")
+            piece = lines.lstrip(BLANK)
+            indented = indented or piece != lines
+        if not newline and ("\n" in piece or "\r" in piece):
+            piece, wrapped = piece.replace("\r", "").replace("\n", ""), True
+        if piece:
+            segments.append(piece.split(separators.element))
+        else:
+            empty = True
+    return Tokens(segments, indented, wrapped, empty)

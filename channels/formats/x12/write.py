@@ -1,0 +1,261 @@
+"""Trees to one interchange with one functional group, its control numbers left as slots. Pure.
+
+Everything written is judged first by the same grammar that judges what comes in; X12 has no escape, so a value that
+holds a separator or a control character is refused rather than changed.
+"""
+
+from __future__ import annotations
+
+import codecs
+import datetime as dt
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from channels.formats.x12.elements import CONDITION, EXCLUDED, MISSING, ElementFault
+from channels.formats.x12.grammar import TransactionSet, transaction_set
+from channels.formats.x12.match import SegmentFault, match
+from channels.formats.x12.separators import Elements, Separators
+from channels.formats.x12.sets_004010 import RELEASE
+from channels.formats.x12.tree import Group, place_of
+from channels.formats.x12.words import fault_words
+from engine.errors import Refused
+from engine.message import Slot, Template
+from engine.plugin import Envelope, Enveloped, TemplateKey
+
+_HINT: Final = "correct the document, the crosswalk or the mapping"
+_YAML: Final = "see `envelope:` in the partner's YAML"
+_STRUCTURAL: Final = frozenset({MISSING, CONDITION, EXCLUDED})
+_DEFAULTS: Final = {
+    "element": "*",
+    "component": ">",
+    "segment": "~",
+    "after_segment": "",
+    "standards_id": "U",
+    "version": "00401",
+    "acknowledgement_requested": "0",
+    "charset": "ascii",
+    "group_version": RELEASE,
+}
+
+
+class Identity(NamedTuple):
+    """kind, id: ISA05/06 or ISA07/08. group: GS02 or GS03."""
+
+    kind: str
+    id: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a partner wants its interchanges written.
+
+    end: the segment terminator with the line end after it. guard: finds what no ASCII value may hold.
+    """
+
+    separators: Separators
+    end: bytes
+    guard: re.Pattern[str]
+    standards_id: str
+    version: str
+    acknowledgement_requested: str
+    charset: str
+    group_version: str
+
+
+def envelop(nodes: Sequence[Group], envelope: Envelope) -> Enveloped:
+    """One interchange holding every node as a set. Raises Refused at the place of what cannot be written."""
+    style = style_of(envelope.options)
+    definition = transaction_set(envelope.type)
+    if definition is None or not nodes:
+        raise Refused("x12.set", "there is no such X12 set to write", hint=_HINT)
+    ours = _identity(envelope.ours, "our", style)
+    theirs = _identity(envelope.theirs, "the partner's", style)
+    pair = f"{envelope.ours['isa']}>{envelope.theirs['isa']}"
+    interchange = Slot(f"isa:{pair}", 9)
+    group = Slot(f"gs:{ours.group}>{theirs.group}", 0)
+    sets = [_set(node, definition, f"{number:04d}", style) for number, node in enumerate(nodes, 1)]
+    body = _joined(
+        [
+            *_around(_isa_head(ours, theirs, envelope, style), interchange, _isa_tail(envelope, style), style),
+            *_around(_gs_head(definition, ours, theirs, envelope.at), group, ["X", style.group_version], style),
+            *(_render(segment, style) + style.end for one in sets for segment in one),
+            *_around(["GE", str(len(sets))], group, [], style),
+            *_around(["IEA", "1"], interchange, [], style),
+        ]
+    )
+    about: Template = (definition.group.encode() + b"/", group)
+    return Enveloped(
+        body,
+        control_id=(interchange,),
+        keys=tuple(TemplateKey(kind, (slot,), pair) for kind, slot in (("interchange", interchange), ("group", group))),
+        refs={} if definition.group == "FA" else {"997": (*about, b"/0001") if len(sets) == 1 else about},
+    )
+
+
+# --- the partner's agreement -----------------------------------------------------------------------------------------
+def style_of(options: Mapping[str, str]) -> Style:
+    """A partner's `envelope:` settings over the defaults. Raises Refused for what no envelope can have."""
+    told = {**_DEFAULTS, **options}
+    unknown = sorted(told.keys() - _DEFAULTS.keys())
+    if unknown:
+        raise Refused("x12.separators", f"the partner's envelope has the unknown setting '{unknown[0]}'", hint=_YAML)
+    repeats = told["version"] >= "00402" and not told["standards_id"].isalnum()
+    separators = Separators(
+        told["element"], told["component"], told["segment"], told["standards_id"] if repeats else ""
+    )  # fmt: skip
+    if separators.fault() or told["after_segment"].strip("\r\n") or len(told["standards_id"]) != 1:
+        raise Refused("x12.separators", "the partner's envelope has separators that cannot serve", hint=_YAML)
+    if (
+        not _known_charset(told["charset"])
+        or len(told["version"]) != 5
+        or told["acknowledgement_requested"] not in {"0", "1"}
+    ):
+        raise Refused("x12.envelope", "the partner's envelope has an impossible setting", hint=_YAML)
+    end = (separators.segment + told["after_segment"]).encode()
+    guard = re.compile(rf"[\x00-\x1f\x7f{re.escape(separators.all + separators.repetition)}]")
+    return Style(
+        separators,
+        end,
+        guard,
+        told["standards_id"],
+        told["version"],
+        told["acknowledgement_requested"],
+        told["charset"],
+        told["group_version"],
+    )
+
+
+def _known_charset(name: str) -> bool:
+    try:
+        return bool(codecs.lookup(name))
+    except LookupError:
+        return False
+
+
+def _identity(side: Mapping[str, str], whose: str, style: Style) -> Identity:
+    kind, _, id = side.get("isa", "").partition(":")
+    group = side.get("gs", "") or id.rstrip()
+    fits = len(kind) == 2 and 1 <= len(id) <= 15 and 2 <= len(group) <= 15
+    if not fits or any(_unwritable(text, style) for text in (kind, id, group)):
+        text = f"{whose} identity cannot be written as QUALIFIER:ID in this envelope"
+        raise Refused("x12.identity", text, place="ISA", hint="see `identity:` in the partner's YAML")
+    return Identity(kind, id, group)
+
+
+def _isa_head(ours: Identity, theirs: Identity, envelope: Envelope, style: Style) -> Elements:
+    parties = [ours.kind, ours.id.ljust(15), theirs.kind, theirs.id.ljust(15)]
+    times = [envelope.at.strftime("%y%m%d"), envelope.at.strftime("%H%M")]
+    return ["ISA", "00", " " * 10, "00", " " * 10, *parties, *times, style.standards_id, style.version]
+
+
+def _isa_tail(envelope: Envelope, style: Style) -> Elements:
+    return [style.acknowledgement_requested, envelope.usage, style.separators.component]
+
+
+def _gs_head(definition: TransactionSet, ours: Identity, theirs: Identity, at: dt.datetime) -> Elements:
+    return ["GS", definition.group, ours.group, theirs.group, at.strftime("%Y%m%d"), at.strftime("%H%M")]
+
+
+# --- sets ------------------------------------------------------------------------------------------------------------
+def _set(node: Group, definition: TransactionSet, number: str, style: Style) -> list[Elements]:
+    """ST to SE, judged by the same rules as what comes in."""
+    if node.loop is not definition.root:
+        raise Refused("x12.set", f"what was written is no {definition.id}", hint=_HINT)
+    body = [_trimmed(segment) for segment in _filled(node)]
+    _count_lines(node, body)
+    root, faults = match(body, definition, "", "")
+    for group, segment in root.walk():
+        _check_characters(group, segment, style)
+    if faults:
+        raise _refused(faults[0])
+    return [["ST", definition.id, number], *body, ["SE", str(len(body) + 2), number]]
+
+
+def _filled(group: Group) -> Iterator[Elements]:
+    """Segments to write: loops without any value are left out, and so are plain segments without one."""
+    for place in group.loop.places:
+        for entry in group.at.get(place.index, ()):
+            if isinstance(entry, Group):
+                if not entry.empty:
+                    yield from _filled(entry)
+            elif any(entry[1:]) or group.loop.opener:
+                yield entry
+
+
+def _count_lines(node: Group, body: list[Elements]) -> None:
+    """CTT01 is the number of lines (PO1); a set that has totals and lines gets it."""
+    lines = sum(segment[0] == "PO1" for segment in body)
+    if not lines or "CTT" not in node.loop.index:
+        return
+    totals = next((segment for segment in body if segment[0] == "CTT"), None)
+    if totals is None:
+        body.append(["CTT", str(lines)])
+    else:
+        totals[1:2] = [str(lines)]
+
+
+def _trimmed(segment: Elements) -> Elements:
+    """A copy without empty elements and components at its end (X12.6)."""
+    elements = [_without_tail(value) if isinstance(value, list) else value for value in segment]
+    return _without_tail(elements)
+
+
+def _without_tail(values: list[Any]) -> list[Any]:
+    last = max((at for at, value in enumerate(values) if value), default=-1)
+    return values[: last + 1]
+
+
+def _check_characters(group: Group, segment: Elements, style: Style) -> None:
+    for position, value in enumerate(segment[1:], 1):
+        for component, part in enumerate(value, 1) if isinstance(value, list) else [(0, value)]:
+            if why := _unwritable(part, style):
+                where = place_of(group, segment, position, component)
+                raise Refused("x12.value", f"{why}, and X12 cannot escape it", place=where, hint=_HINT)
+
+
+def _unwritable(value: str, style: Style) -> str:
+    """Why a value cannot stand in these bytes; empty when it can."""
+    if value.isascii() and style.guard.search(value) is None:
+        return ""
+    try:
+        encoded = value.encode(style.charset)
+    except UnicodeEncodeError:
+        return f"the value has a character outside {style.charset}"
+    if any(mark.encode() in encoded for mark in style.separators.all + style.separators.repetition):
+        return "the value holds a separator of this partner's envelope"
+    return "" if value.isprintable() else "the value holds a control character"
+
+
+def _refused(fault: SegmentFault) -> Refused:
+    text = fault_words(fault)[0]
+    if not fault.elements:
+        return Refused("x12.structure", text, place=fault.place, hint=_HINT, status=fault.code)
+    first: ElementFault = fault.elements[0]
+    code = "x12.element" if first.code in _STRUCTURAL else "x12.value"
+    return Refused(code, text, place=fault.element_places[0], hint=_HINT, status=first.code)
+
+
+# --- bytes -----------------------------------------------------------------------------------------------------------
+def _render(segment: Elements, style: Style) -> bytes:
+    marks = style.separators
+    values = (marks.component.join(value) if isinstance(value, list) else value for value in segment)
+    return marks.element.join(values).encode(style.charset)
+
+
+def _around(head: Elements, slot: Slot, tail: Elements, style: Style) -> Template:
+    """A segment whose control number is still to be allocated."""
+    return (_render([*head, ""], style), slot, _render(["", *tail], style) if tail else b"", style.end)
+
+
+def _joined(parts: Iterable[bytes | Slot]) -> Template:
+    """The same template with neighbouring bytes as one."""
+    joined: list[bytes | Slot] = []
+    for part in parts:
+        if isinstance(part, bytes) and joined and isinstance(joined[-1], bytes):
+            joined[-1] += part
+        else:
+            joined.append(part)
+    return tuple(joined)

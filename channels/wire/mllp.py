@@ -1,0 +1,226 @@
+"""MLLP release 1 framing without a socket: bytes in, events out. `<VT> data <FS><CR>`, many frames on one connection.
+
+Strategy: one buffer, one scan offset. Between frames we look for VT; inside one for the first place that decides:
+FS CR (the end), FS VT (the end's CR is missing) or VT MSH (the sender started again). Everything else is data, and
+judged by the format. What is decided never depends on how the stream was cut. Whole frames in one read are cut out
+with `bytes.find` and never copied into the buffer; a frame that trickles in is scanned once.
+Never decodes, never answers, and hands every byte of a frame on: as a Frame, or as a Broken with the reason.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from engine.errors import Refused
+
+VT = 0x0B
+FS = 0x1C
+END = b"\x1c\r"
+MAX_FRAME = 8 * 1024 * 1024
+MAX_STRAY = 1024
+
+_START = b"\x0b"
+_STOP = b"\x1c"
+_STRICT = re.compile(rb"\x1c[\r\x0b]|\x0bMSH")
+_LENIENT = re.compile(rb"\x1c|\x0bMSH")
+_LONGEST = 4  # bytes of the longest of these marks: fewer at the buffer's end may still become one
+_SEGMENT = re.compile(rb"[\r\n]*[A-Z][A-Z0-9]{2}[^A-Za-z0-9\s]")  # begins like HL7: `MSH|`, `PID|`
+_HTTP = re.compile(rb"(GET|POST|PUT|HEAD|OPTIONS|DELETE|PATCH|CONNECT|TRACE) |PRI \* HTTP/")
+
+
+class Frame(NamedTuple):
+    """One message's bytes, without the framing. Not empty."""
+
+    payload: bytes
+
+
+class Broken(NamedTuple):
+    """Bytes that are no frame, as received. fatal: the stream cannot be trusted any more and must be closed."""
+
+    raw: bytes
+    refusal: Refused
+    fatal: bool
+
+
+Event = Frame | Broken
+
+
+def frame(payload: bytes) -> bytes:
+    return b"\x0b%b\x1c\r" % payload
+
+
+class Framer:
+    """The reading side of one connection.
+
+    max_frame:   a payload longer than this many bytes is `frame.too_large`.
+    lenient_end: FS alone ends a frame (a peer known to leave out the CR); an FS inside data then ends it too.
+    ignored:     bytes thrown away between frames; `looks` says what they seemed to be (`http`, `tls` or nothing).
+    """
+
+    __slots__ = ("_buffer", "_end", "_inside", "_lenient", "_marks", "_max", "_scan", "dead", "ignored", "looks")
+
+    def __init__(self, *, max_frame: int = MAX_FRAME, lenient_end: bool = False) -> None:
+        self._max = max_frame
+        self._lenient = lenient_end
+        self._end = END[:1] if lenient_end else END
+        self._marks = _LENIENT if lenient_end else _STRICT
+        self._buffer = bytearray()  # what is undecided; a frame's VT is its first byte
+        self._scan = 0
+        self._inside = False
+        self.dead = False
+        self.ignored = 0
+        self.looks = ""
+
+    @property
+    def inside(self) -> bool:
+        """True while a frame has begun and not ended: the time the owner may want to limit."""
+        return self._inside
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Events of these bytes and the undecided ones before them, in order. After a fatal one: nothing more."""
+        events: list[Event] = []
+        if self.dead:
+            return events
+        buffer: bytes | bytearray = data
+        if self._buffer:
+            self._buffer += data
+            buffer = self._buffer
+        at = self._consume(buffer, events)
+        if self.dead:
+            self._buffer = bytearray()
+        elif buffer is self._buffer:
+            del self._buffer[:at]
+        elif at < len(data):
+            self._buffer += memoryview(data)[at:]
+        return events
+
+    def close(self) -> list[Event]:
+        """The peer has closed: what was begun stays broken."""
+        rest, inside = bytes(self._buffer), self._inside
+        self._buffer, self._inside = bytearray(), False
+        if self.dead:
+            return []
+        self.dead = True
+        if not inside:
+            return self._stray(rest)
+        if rest[-1] == FS:
+            return [_no_cr(rest)]
+        return [_truncated(rest, "the connection closed inside a frame")]
+
+    def _consume(self, buffer: bytes | bytearray, events: list[Event]) -> int:
+        """Take all that is decided; returns the offset of the first undecided byte."""
+        at, size = 0, len(buffer)
+        while at < size and not self.dead:
+            if self._inside or buffer[at] == VT:
+                following = self._take_frame(buffer, at, events)
+                self._inside = following < 0
+            else:
+                following = self._skip(buffer, at, events)
+            if following < 0:
+                self._scan = max(size - at - _LONGEST + 1, 0)
+                return at
+            at = following
+            self._scan = 0
+        return at
+
+    def _take_frame(self, buffer: bytes | bytearray, at: int, events: list[Event]) -> int:
+        """buffer[at] is the VT. Returns where the next thing begins, or -1 when this frame has not ended."""
+        begin = max(at + 1, at + self._scan)
+        end = self._find_end(buffer, begin)
+        mark = end
+        if buffer.find(_START, begin, end if end >= 0 else len(buffer)) >= 0:
+            found = self._marks.search(buffer, begin)
+            mark = found.start() if found else -1
+        if mark < 0 or mark - at - 1 > self._max:
+            return self._too_large(buffer, at, mark, events)
+        if mark != end:
+            return self._resync(buffer, at, mark, events)
+        if end == at + 1:
+            refusal = Refused("frame.empty", "the frame holds no message")
+            events.append(Broken(bytes(buffer[at : end + len(self._end)]), refusal, False))
+        else:
+            events.append(Frame(bytes(buffer[at + 1 : end])))
+        return end + len(self._end)
+
+    def _find_end(self, buffer: bytes | bytearray, begin: int) -> int:
+        end = buffer.find(_STOP, begin)  # one byte is found several times faster than two
+        return end if end < 0 or buffer.startswith(self._end, end) else buffer.find(self._end, end)
+
+    def _resync(self, buffer: bytes | bytearray, at: int, mark: int, events: list[Event]) -> int:
+        """A new start block where an end block belongs."""
+        if buffer[mark] == VT:
+            events.append(_truncated(bytes(buffer[at:mark]), "another frame began inside this one"))
+            return mark
+        events.append(_no_cr(bytes(buffer[at : mark + 1])))
+        self.dead = True
+        return mark + 1
+
+    def _too_large(self, buffer: bytes | bytearray, at: int, mark: int, events: list[Event]) -> int:
+        sure = mark if mark >= 0 else len(buffer) - _LONGEST + 1  # all before it is known to be data
+        if sure - at - 1 <= self._max:
+            return -1
+        text = f"the frame is longer than {self._max} bytes; only its beginning is kept"
+        events.append(
+            Broken(bytes(buffer[at : at + 1 + self._max]), Refused("frame.too_large", text, reject=True), True)
+        )
+        self.dead = True
+        return len(buffer)
+
+    def _skip(self, buffer: bytes | bytearray, at: int, events: list[Event]) -> int:
+        """Between frames. Returns where the next thing begins, or -1 when that is not to be seen yet."""
+        begin = at + self._scan
+        start = buffer.find(_START, begin)
+        end = buffer.find(self._end, begin, start if start >= 0 else len(buffer))
+        mark = end if end >= 0 else start
+        likely = _SEGMENT.match(buffer, at, at + MAX_STRAY) is not None
+        most = self._max if likely else MAX_STRAY
+        if (mark if mark >= 0 else len(buffer) - len(self._end) + 1) - at > most:
+            events.append(_garbage(bytes(buffer[at : at + most])))
+            self.dead = True
+            return len(buffer)
+        if mark < 0:
+            return -1
+        if end < 0:
+            events += self._stray(bytes(buffer[at:start]))
+            return start
+        following = end + len(self._end)
+        raw = bytes(buffer[at:following])
+        if buffer[at:end].strip():
+            events.append(_no_start(raw))
+        else:
+            self.ignored += len(raw)
+        return following
+
+    def _stray(self, raw: bytes) -> list[Event]:
+        """Bytes before a start block: a message that lost its own is kept, anything else is thrown away and counted."""
+        if _SEGMENT.match(raw):
+            return [_no_start(raw)]
+        self.ignored += len(raw)
+        self.looks = _looks(raw) or self.looks
+        return []
+
+
+def _looks(raw: bytes) -> str:
+    if _HTTP.match(raw):
+        return "http"
+    return "tls" if raw[:2] == b"\x16\x03" else ""
+
+
+def _truncated(raw: bytes, why: str) -> Broken:
+    return Broken(raw, Refused("frame.truncated", f"the frame has no end block: {why}"), False)
+
+
+def _no_cr(raw: bytes) -> Broken:
+    text = "the frame ends with FS alone, its CR is missing"
+    return Broken(raw, Refused("frame.no_cr", text, hint="set lenient_end for a sender that cannot do better"), True)
+
+
+def _no_start(raw: bytes) -> Broken:
+    return Broken(raw, Refused("frame.no_start", "there is no start block (VT) before this message"), False)
+
+
+def _garbage(raw: bytes) -> Broken:
+    seen = {"http": "an HTTP request", "tls": "a TLS hello"}.get(_looks(raw), "no message")
+    text = f"more than {len(raw)} bytes came without a start block (VT); they look like {seen}"
+    return Broken(raw, Refused("frame.garbage", text), True)
