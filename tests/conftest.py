@@ -1,0 +1,27 @@
+"""What every test stands on: the same generated examples on every run, and nothing of the caller's own settings.
+
+`HYPOTHESIS_PROFILE=search` looks for new examples instead: others on every run, and ten times as many.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+
+OURS = {"HILUM_KILLS", "HILUM_SEED"}  # what tests themselves are asked by
+
+settings.register_profile("suite", derandomize=True, print_blob=True, deadline=None, max_examples=100)
+settings.register_profile("search", derandomize=False, print_blob=True, deadline=None, max_examples=1000)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+    for name in [name for name in os.environ if name.startswith("HILUM_") and name not in OURS]:
+        del os.environ[name]  # a site or store named in the caller's shell is none of the tests' business
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    told = " ".join(f"{name}={os.environ[name]}" for name in sorted(OURS) if name in os.environ)
+    return f"hypothesis profile: {os.environ.get('HYPOTHESIS_PROFILE', 'suite')}; {told or 'seeds as in the tests'}"

@@ -1,0 +1,156 @@
+"""A campaign of kills: twelve hospitals send, an ERP buys, and the daemon is killed with -9 again and again.
+
+Most kills strike under load, some while the daemon still starts. Afterwards `faults` compares what was promised to the
+senders with what the store, the ERP and the suppliers' folders hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from channels.simulate import interchange
+from channels.simulate.ehr import Ehr
+from channels.simulate.erp import Erp
+from channels.simulate.processes import NotReady, Program, Running, wait_for
+from channels.simulate.requisitions import Plan, messages
+from channels.simulate.words import load
+from engine.store.records import Search
+from tests.functional.scene import ROOT, Scene
+
+RATE = 300  # messages a second that the hospitals have to send
+AT_START = 0.2  # share of the kills that do not wait until the daemon takes messages
+SUPPLIERS = ("acme_surgical", "bravo_medical", "corvus_supply")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """accepted: requisition by control id, of each message that was answered AA or CA. stored: how often each control
+    id is a stored message of its own. bought: how often the ERP took each requisition for a new one. made: the orders
+    it made. ordered: how often each order stands in a supplier's folder. numbers: interchange numbers by supplier."""
+
+    accepted: dict[str, str]
+    stored: Counter[str]
+    bought: Counter[str]
+    made: frozenset[str]
+    ordered: Counter[str]
+    numbers: dict[str, list[int]]
+    struck: dict[str, int]
+
+    def __str__(self) -> str:
+        words = " ".join(f"{name}={count}" for name, count in self.struck.items())
+        return f"accepted={len(self.accepted)} orders={len(self.made)} {words}"
+
+
+def faults(result: Result) -> list[str]:
+    """Every broken promise, one sentence each."""
+    found = [f"{control} was answered and is not stored" for control in result.accepted if not result.stored[control]]
+    found += [f"{control} is stored {count} times" for control, count in result.stored.items() if count != 1]
+    for control, number in result.accepted.items():
+        if result.stored[control] and result.bought[number] != 1:
+            found.append(f"{number} was bought {result.bought[number]} times")
+    found += [f"order {number} was sent {result.ordered[number]} times" for number in sorted(result.made)
+              if result.ordered[number] != 1]  # fmt: skip
+    for supplier, numbers in result.numbers.items():
+        if sorted(numbers) != list(range(1, len(numbers) + 1)):
+            found.append(f"the interchange numbers for {supplier} have gaps or repeat")
+    return found
+
+
+async def campaign(stage: Scene, command: tuple[str, ...], kills: int, seed: int) -> Result:
+    """The daemon is started by `command`; it has been stopped in good order when this returns."""
+    rng = random.Random(seed)
+    erp = Erp()
+    await erp.start(port=stage.erp)
+    daemon = await asyncio.to_thread(stage.crew.start, Program("hilum", command, stage.environment))
+    stage.daemon = daemon
+    made = messages(Plan(load(ROOT), seed=seed), 1_000 * (kills + 1))
+    ehr = Ehr("127.0.0.1", stage.mllp, made, rate=RATE, timeout=2, pause=0.1)
+    await ehr.start()
+    try:
+        for _ in range(kills):
+            await _strike(ehr, daemon, rng)
+        await _answered(ehr, daemon)
+    finally:
+        await ehr.stop()
+    await _settle(stage, daemon)
+    await erp.stop()
+    return await asyncio.to_thread(_result, stage, ehr, erp)
+
+
+async def _strike(ehr: Ehr, daemon: Running, rng: random.Random) -> None:
+    """Kill at a random instant of the start, or of the first half second in which messages are answered."""
+    if rng.random() < AT_START:
+        await asyncio.sleep(rng.uniform(0.2, 1.0))
+    else:
+        await _answered(ehr, daemon)
+        await asyncio.sleep(rng.uniform(0.0, 0.5))
+    daemon.kill()
+    daemon.start()
+
+
+async def _answered(ehr: Ehr, daemon: Running, timeout: float = 30) -> None:
+    """Wait for one more answer. Raises NotReady when the daemon has ended by itself, or none comes."""
+    before = len(ehr.records)
+
+    def answered() -> bool:
+        if not daemon.alive:
+            raise NotReady(f"the daemon ended by itself:\n{daemon.tail()}")
+        return len(ehr.records) > before
+
+    await asyncio.to_thread(wait_for, answered, timeout, "an answer", 0.005)
+
+
+async def _settle(stage: Scene, daemon: Running) -> None:
+    """Let the daemon finish what it holds; a daemon with a defect may never."""
+    with contextlib.suppress(NotReady):
+        await asyncio.to_thread(stage.settled, 120)
+    await asyncio.to_thread(daemon.stop)
+
+
+def _result(stage: Scene, ehr: Ehr, erp: Erp) -> Result:
+    positive = set(ehr.accepted())
+    stored, duplicates = _stored(stage)
+    ordered: Counter[str] = Counter()
+    numbers: dict[str, list[int]] = {}
+    for supplier in SUPPLIERS:
+        received = [interchange.read(path.read_bytes()) for path in sorted(stage.outbox(supplier).glob("[!.]*"))]
+        numbers[supplier] = [int(one.control) for one in received]
+        ordered.update(_orders(received))
+    stats = erp.stats()
+    return Result(
+        accepted={row["control_id"]: row["requisition"] for row in ehr.records if row["control_id"] in positive},
+        stored=stored,
+        bought=Counter(row["number"] for row in erp.records.where(did="requisition")),
+        made=frozenset(erp.orders),
+        ordered=ordered,
+        numbers=numbers,
+        struck={"sent_again": ehr.resent, "stored_before": duplicates, "bought_before": stats["repeats"]},
+    )
+
+
+def _orders(received: list[interchange.Interchange]) -> list[str]:
+    """The order numbers (BEG03) of all 850s."""
+    sets = [inner for one in received for group in one.groups for inner in group.sets]
+    return [segment[3] for inner in sets for segment in inner.segments if segment[0] == "BEG"]
+
+
+def _stored(stage: Scene) -> tuple[Counter[str], int]:
+    """How often each control id was stored as a message of its own, and how many duplicates of them."""
+
+    async def counted(store: Any) -> tuple[Counter[str], int]:
+        counts: Counter[str] = Counter()
+        duplicates, cursor = 0, ""
+        while True:
+            page = await store.find(Search(channel="ehr_mllp", direction="in", limit=1000, cursor=cursor))
+            counts.update(row.control_id for row in page.messages if row.state != "duplicate")
+            duplicates += sum(row.state == "duplicate" for row in page.messages)
+            cursor = page.cursor
+            if not cursor:
+                return counts, duplicates
+
+    return stage.read(counted)

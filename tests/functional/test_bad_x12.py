@@ -1,0 +1,263 @@
+"""Bad X12 in a supplier's folder, against one daemon: what the worklist says and where, that every byte of the file is
+kept, what the supplier is answered, and that good interchanges beside and after it go on to the ERP."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import pytest
+
+from channels.simulate.erp import Erp
+from tests.functional.bad_kit import Watch, kept, verb
+from tests.functional.scene import Scene, copy_site, scene
+from tests.functional.test_flow import played, requisition, send
+
+pytestmark = pytest.mark.xdist_group("bad_x12")
+
+ISA = (
+    "ISA*00*          *00*          *01*081234567      *ZZ*NORTHHEALTH    *261123*0900"
+    "*{repeat}*{version}*{control:09}*0*P*>~"
+)
+
+
+@dataclass
+class Desk:
+    """The supplier's desk, by hand: interchanges written as text, each with a number of its own.
+
+    order: our purchase order they answer. group: GS06 of the 850 that carried it. expected: order numbers of the
+    supplier (BAK08) that must reach the ERP, one for every good 855.
+    """
+
+    stage: Scene
+    erp: Erp
+    order: str
+    group: str
+    control: int = 100
+    expected: list[str] = field(default_factory=list)
+
+    def answer(
+        self, *, reaches: bool = True, repeat: str = "U", version: str = "00401", note: str = "", marks: str = "*>~"
+    ) -> bytes:
+        """An 855 that accepts the order's one line. marks: element, component and segment separators."""
+        self.control += 1
+        vendor_order = f"V-{self.control}"
+        self.expected += [vendor_order] * reaches
+        body = [f"BAK*00*AC*{self.order}*20261123****{vendor_order}"]
+        body += [f"REF*ZZ*{note}"] * bool(note)
+        body += ["PO1*1*1*BX*12.50**VN*ASX-2201-L", "ACK*IA*1*BX", "CTT*1"]
+        text = self._interchange("PR", "855", body, repeat, version)
+        return text.encode("latin-1").translate(bytes.maketrans(b"*>~", marks.encode("latin-1")))
+
+    def receipt(self, group: str, verdict: str, *, kind: str = "PO", id: str = "850") -> bytes:
+        """A 997 about one set of one of our groups."""
+        self.control += 1
+        body = [f"AK1*{kind}*{group}", f"AK2*{id}*0001", f"AK5*{verdict}", f"AK9*{verdict}*1*1*{int(verdict == 'A')}"]
+        return self._interchange("FA", "997", body).encode()
+
+    def _interchange(self, kind: str, id: str, body: list[str], repeat: str = "U", version: str = "00401") -> str:
+        number = self.control
+        opening = ISA.format(control=number, repeat=repeat, version=version)
+        inside = "~".join([f"ST*{id}*0001", *body, f"SE*{len(body) + 2}*0001"])
+        group = f"GS*{kind}*081234567*NORTHHEALTH*20261123*0900*{number}*X*004010~{inside}~GE*1*{number}~"
+        return f"{opening}{group}IEA*1*{number:09}~"
+
+    def take(self, name: str, raw: bytes) -> str:
+        """Give a file and wait until it is taken; the folder it was moved to."""
+        folder = self.stage.inbox("acme_surgical")
+        self.stage.put("acme_surgical", name, raw)
+        self.stage.until(lambda: not (folder / name).exists(), f"{name} taken")
+        (moved,) = [path for path in folder.glob(f".*/{name}") if path.parent.name in {".done", ".error"}]
+        assert moved.read_bytes() == raw
+        return moved.parent.name
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What came from this supplier, oldest first."""
+        words = ("--partner", "acme_surgical", "--direction", "in", "--limit", "10000", "--json")
+        rows: list[dict[str, Any]] = json.loads(verb(self.stage, "messages", *words))
+        return rows[::-1]
+
+    def answers(self) -> list[str]:
+        """Our 997s, as written to the supplier's folder."""
+        return [path.read_text() for path in sorted(self.stage.outbox("acme_surgical").glob("997-*.edi"))]
+
+    def heard(self) -> list[str]:
+        """Order numbers of the supplier that the ERP has heard of."""
+        rows = self.erp.records.where(did="acknowledgement")
+        return [row["body"]["vendor_order"] for row in rows if "vendor_order" in row["body"]]
+
+    def goes_on(self) -> None:
+        """A good 855 is taken, mapped and delivered; and so was every good one before it."""
+        self.take(f"good-{self.control}.edi", self.answer())
+        self.stage.until(lambda: set(self.expected) <= set(self.heard()), "every good 855 in the ERP")
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    folder = tmp_path_factory.mktemp("bad_x12")
+    site = copy_site(folder / "site")
+    partner = site / "partners" / "acme_surgical.yaml"
+    partner.write_text(partner.read_text().replace('acme_surgical/in"\n', 'acme_surgical/in"\n      poll: 20ms\n', 1))
+    erp = Erp()
+    with scene(folder, site=site) as stage:
+        stage.start()
+        with played(stage, erp=erp):
+            assert send(stage, requisition("REQ-X", ("GLV-NTR-L", "1", "Box"))) == ["AA"]
+            outbox = stage.outbox("acme_surgical")
+            stage.until(lambda: bool([*outbox.glob("850-*.edi")]), "the 850")
+            (sent,) = outbox.glob("850-*.edi")
+            group = re.findall(r"~GS(?:\*[^*]*){5}\*(\d+)\*", sent.read_text())
+            found = Desk(stage, erp, *erp.orders, *group)
+            yield found
+            stage.settled()
+        assert sorted(found.heard()) == sorted(found.expected)
+        assert erp.stats()["doubled"] == erp.stats()["refused"] == 0
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+class Case(NamedTuple):
+    """refused: (code, place, TA1 note) of each exception, in order. moved: where the file ends."""
+
+    file: Callable[[Desk], bytes]
+    refused: tuple[tuple[str, str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def moved(self) -> str:
+        return ".error" if self.refused else ".done"
+
+
+NOT_ISA, TRAILING = ("x12.not_isa", "ISA", "022"), ("x12.trailing_data", "ISA", "022")
+CUT = ("x12.truncated", "IEA", "023")
+
+
+def _cut(desk: Desk, at: int) -> bytes:
+    return desk.answer(reaches=False)[:at]
+
+
+CASES = {
+    "X1 empty": Case(lambda desk: b"", (("x12.empty", "", ""),)),
+    "X1 blank": Case(lambda desk: b"\r\n  \r\n", (("x12.empty", "", ""),)),
+    "X2 EDIFACT": Case(lambda desk: b"UNA:+.? 'UNB+UNOA:1+X+Y'", (NOT_ISA,)),
+    "X2 XML": Case(lambda desk: b"<?xml version='1.0'?><order/>", (NOT_ISA,)),
+    "X2 lower-case": Case(lambda desk: b"isa" + _cut(desk, 10_000)[3:], (NOT_ISA,)),
+    "X2 a mail's head first": Case(lambda desk: b"From: acme\r\n\r\n" + desk.answer(), (NOT_ISA,)),
+    "X2 byte order mark and blanks": Case(
+        lambda desk: b"\xef\xbb\xbf\r\n\r\n" + desk.answer(), warnings=("x12.bom", "x12.leading_blank")),
+    "X4 control characters": Case(lambda desk: desk.answer(marks="\x1d\x1f\x1c")),
+    "X4 0x1E ends segments": Case(lambda desk: desk.answer(marks="|^\x1e")),
+    "X4 CR ends segments": Case(lambda desk: desk.answer(marks="*>\r")),
+    "X4 LF ends segments": Case(lambda desk: desk.answer(marks="*>\n")),
+    "X5 two interchanges, two sets of marks": Case(lambda desk: desk.answer() + desk.answer(marks="|^\n")),
+    "X5 two with blank lines between": Case(lambda desk: desk.answer() + b"\r\n\r\n" + desk.answer(marks="!:\x1c")),
+    "X6 text after the last": Case(lambda desk: desk.answer() + b"\r\n-- sent by EDI desk\r\n", (TRAILING,)),
+    "X6 text between two": Case(lambda desk: desk.answer() + b"END OF FILE\n" + desk.answer(), (TRAILING,)),
+    "X7 ends inside a segment": Case(lambda desk: _cut(desk, 250), (CUT,)),
+    "X7 ends before IEA": Case(lambda desk: desk.answer(reaches=False).split(b"IEA")[0], (CUT,)),
+    "X7 ends inside ISA": Case(lambda desk: _cut(desk, 60), (("x12.truncated", "ISA", "023"),)),
+    "X7 the next one is whole": Case(
+        lambda desk: desk.answer(reaches=False).split(b"GE*")[0] + desk.answer(), (CUT,)),
+    "X20 a caret is data in 4010": Case(lambda desk: desk.answer(repeat="^", note="UP^DOWN")),
+    "X20 U is no separator": Case(lambda desk: desk.answer(repeat="U", note="CURIOUS")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_file_is_taken_apart_and_nothing_of_it_is_lost(desk: Desk, name: str) -> None:
+    case, watch, before = CASES[name], Watch(desk.stage), len(desk.messages())
+    raw = case.file(desk)
+    assert desk.take(f"case-{list(CASES).index(name)}.edi", raw) == case.moved
+    found = watch.expect(len(case.refused))
+    assert tuple((row["code"], row["place"], row["context"].get("status", "")) for row in found) == case.refused
+    new = desk.messages()[before:]
+    assert b"".join(kept(desk.stage, row["id"]) for row in new) == raw
+    refused = {row["message"] for row in found}
+    assert {row["id"] for row in new if row["state"] == "exception"} == refused
+    for row in new:
+        if row["id"] not in refused:
+            assert set(case.warnings) <= set(row["warnings"])
+    desk.goes_on()
+
+
+def test_x20_a_caret_separates_from_4020_on_and_the_997_says_where_it_may_not(desk: Desk) -> None:
+    """The element may not repeat: the supplier is told the segment and the element, the worklist the same."""
+    watch, before = Watch(desk.stage), len(desk.answers())
+    desk.take("repeated.edi", desk.answer(reaches=False, repeat="^", version="00501", note="UP^DOWN"))
+    number = desk.control
+    found = watch.one("x12.element", "ST[1]/REF[1]/REF02")
+    assert found["context"]["control_id"] == f"{number:09}"
+    desk.stage.until(lambda: len(desk.answers()) > before, "our 997")
+    (told,) = [text for text in desk.answers() if f"~AK1*PR*{number}~" in text]
+    assert "~AK3*REF*3**8~AK4*2*127*" in told
+    assert "~AK5*R*5~AK9*R*1*1*0~" in told
+    desk.goes_on()
+
+
+def test_the_same_file_again_is_a_duplicate_and_another_under_its_number_a_conflict(desk: Desk) -> None:
+    watch = Watch(desk.stage)
+    raw = desk.answer()
+    before = len(desk.messages())
+    assert desk.take("first.edi", raw) == ".done"
+    assert desk.take("again.edi", raw) == ".done"
+    changed = raw.replace(b"ACK*IA*1", b"ACK*IA*2")
+    assert desk.take("other.edi", changed) == ".error"
+    found = watch.one("dup.conflict", "ISA13")
+    assert kept(desk.stage, found["message"]) == changed
+    first, again, _ = desk.messages()[before:]
+    assert (again["state"], again["duplicate_of"]) == ("duplicate", first["id"])
+    desk.goes_on()
+
+
+# --- X25: acknowledgements -------------------------------------------------------------------------------------------
+UNKNOWN = {
+    "a group we never sent": ("424242", "PO", "850", "PO/424242/0001"),
+    "a 997 of ours": ("1", "FA", "997", "FA/1/0001"),
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_x25_a_997_about_what_was_never_to_be_acknowledged(desk: Desk, name: str) -> None:
+    group, kind, id, ref = UNKNOWN[name]
+    watch = Watch(desk.stage)
+    raw = desk.receipt(group, "A", kind=kind, id=id)
+    desk.take(f"unknown-{kind}.edi", raw)
+    found = watch.one("ack.unknown", ref)
+    assert found["context"]["of"] == ref
+    assert kept(desk.stage, found["message"]) == raw
+    _never_answered(desk)
+
+
+def test_x25_a_second_997_that_contradicts_the_first(desk: Desk) -> None:
+    """The first stands; a person is told. The same again says nothing new."""
+    watch = Watch(desk.stage)
+    desk.take("yes.edi", desk.receipt(desk.group, "A"))
+    desk.stage.until(lambda: _state(desk) == "positive", "the 850 acknowledged")
+    desk.take("yes-again.edi", desk.receipt(desk.group, "A"))
+    raw = desk.receipt(desk.group, "R")
+    desk.take("no.edi", raw)
+    found = watch.one("ack.conflict", f"PO/{desk.group}/0001")
+    assert found["context"]["status"] == "R"
+    assert kept(desk.stage, found["message"]) == raw
+    assert _state(desk) == "positive"
+    _never_answered(desk)
+
+
+def _state(desk: Desk) -> str:
+    """Of the 850's 997."""
+    (row,) = [
+        row
+        for row in desk.stage.trace(desk.order)["acknowledgements"]
+        if row["kind"] == "997" and row["of"].startswith("PO/")
+    ]
+    return str(row["state"])
+
+
+def _never_answered(desk: Desk) -> None:
+    """After the next good 855 has its 997, no 997 of ours speaks of a group of 997s."""
+    desk.goes_on()
+    number = desk.control
+    desk.stage.until(lambda: any(f"~AK1*PR*{number}~" in text for text in desk.answers()), "our 997")
+    assert not [text for text in desk.answers() if "~AK1*FA*" in text]

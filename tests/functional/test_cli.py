@@ -1,0 +1,185 @@
+"""The verbs as a user types them: what they print, and the exit codes they promise."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from engine.cli import VERBS
+from engine.store.sqlite import SqliteStore
+from tests.functional.scene import HILUM, Scene, copy_site
+from tests.store_kit import accept_orders, commit, dead, delivered
+
+HEAVY = ("pydantic", "httpx", "uvicorn", "starlette", "lxml", "hl7apy", "zeep", "paramiko", "yaml", "rich", "sqlite3")
+# What looking at a store does without, beside that. The form that programs ask in a loop does without more.
+NEEDLESS = (*HEAVY[:-1], "uvloop", "asyncio", "canonical", "concurrent.futures", "importlib.resources")
+NEEDLESS_IN_A_LOOP = (*NEEDLESS, "click", "dataclasses", "inspect", "pathlib", "logging", "hashlib")
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+@pytest.fixture
+def filled(stage: Scene) -> Scene:
+    """A store with an order delivered, which awaits its acknowledgements, and one that failed for good."""
+
+    async def fill() -> None:
+        store = SqliteStore(stage.home / "store.db")
+        await store.open()
+        arrived, failed = await accept_orders(store, 7, 8)
+        await commit(store, delivered(arrived), dead(failed))
+        await store.close()
+
+    asyncio.run(fill())
+    return stage
+
+
+def imported(names: Sequence[str], words: Sequence[str], environment: Mapping[str, str]) -> tuple[str, list[str]]:
+    """What a verb prints, and which of the named modules it has imported."""
+    code = (
+        f"import sys\nfrom engine.cli import main\ntry:\n    main({list(words)!r})\nexcept SystemExit as end:\n"
+        f"    print(end.code or 0, *[name for name in {names!r} if name in sys.modules], file=sys.stderr)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, check=True
+    )
+    status, *found = ran.stderr.splitlines()[-1].split()
+    assert status == "0"
+    return ran.stdout, found
+
+
+def test_help_imports_nothing_heavy() -> None:
+    printed, found = imported(HEAVY, ["--help"], {})
+    assert found == []
+    assert all(verb in printed for verb in VERBS)
+
+
+@pytest.mark.parametrize("words", ["trace PO-7", "trace PO-7 --limit 9 --json", "messages", "exceptions", "acks"])
+def test_looking_imports_nothing_heavy(filled: Scene, words: str) -> None:
+    printed, found = imported(NEEDLESS, words.split(), filled.environment)
+    assert found == []
+    assert printed
+
+
+def test_a_trace_for_a_program_imports_next_to_nothing(filled: Scene) -> None:
+    printed, found = imported(NEEDLESS_IN_A_LOOP, ["trace", "PO-7", "--json"], filled.environment)
+    assert found == []
+    assert json.loads(printed)["documents"][0]["summary"] == "order 7"
+
+
+def test_modules_that_a_verb_needs_are_seen(filled: Scene) -> None:
+    assert imported(("click", "sqlite3", "yaml"), ["trace", "PO-7"], filled.environment)[1] == ["click", "sqlite3"]
+
+
+def test_a_trace_is_the_same_however_it_is_asked(filled: Scene) -> None:
+    asked = filled.hilum("trace", "PO-7", "--json").stdout
+    assert (
+        filled.hilum("trace", "--json", "PO-7").stdout
+        == asked
+        == filled.hilum("trace", "PO-7", "--json", "--limit", "500").stdout
+    )
+    for words in (("trace", "PO-9", "--json"), ("trace", "PO-9"), ("trace", "PO-9", "--bytes")):
+        assert "nothing here goes by PO-9" in filled.hilum(*words, code=5).stderr
+    assert "Usage" in filled.hilum("trace", "--json", "--help").stdout
+
+
+def test_a_reader_that_goes_away_is_no_error(filled: Scene) -> None:
+    command = [HILUM, "trace", "PO-7", "--json"]
+    read, write = os.pipe()
+    os.close(read)
+    ran = subprocess.run(
+        command, env={**os.environ, **filled.environment}, stdout=write, stderr=subprocess.PIPE, check=False
+    )
+    os.close(write)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(verb: str) -> None:
+    ran = subprocess.run([HILUM, verb, "--help"], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("Usage: hilum")
+
+
+def test_a_wrong_verb_is_a_usage_error_with_the_right_word(stage: Scene) -> None:
+    assert "did you mean 'trace'?" in stage.hilum("trase", code=2).stderr
+
+
+def test_looking_without_a_store_says_where_it_looked(stage: Scene) -> None:
+    assert str(stage.home) in stage.hilum("trace", "PO-1", code=6).stderr
+
+
+def test_status_without_a_daemon_cannot_reach_it(stage: Scene) -> None:
+    assert "hilum run" in stage.hilum("status", code=6).stderr
+
+
+def test_explain_knows_a_code_and_says_what_to_do(stage: Scene) -> None:
+    told = stage.hilum("explain", "frame.truncated").stdout
+    assert told.startswith("frame.truncated: ")
+    assert "What to do: " in told
+    assert "did you mean 'frame.truncated'?" in stage.hilum("explain", "frame.truncate", code=5).stderr
+
+
+def test_the_shipped_site_is_sound(stage: Scene) -> None:
+    assert "0 errors" in stage.hilum("check").stderr
+
+
+def test_a_mistake_is_shown_at_its_place(stage: Scene, tmp_path: Path) -> None:
+    site = copy_site(tmp_path / "site")
+    routes = site / "config" / "routes.yaml"
+    routes.write_text(routes.read_text().replace("document: requisition", "documnt: requisition"))
+    ran = stage.hilum("check", str(site), code=3)
+    assert "config/routes.yaml:" in ran.stdout
+    assert "did you mean 'document'?" in ran.stdout
+
+
+def test_a_site_without_routes_is_no_site(stage: Scene, tmp_path: Path) -> None:
+    site = copy_site(tmp_path / "site")
+    (site / "config" / "routes.yaml").unlink()
+    assert "error[CFG109]" in stage.hilum("check", str(site), code=3).stdout
+
+
+def test_check_as_data(stage: Scene, tmp_path: Path) -> None:
+    site = copy_site(tmp_path / "site")
+    (site / "config" / "engine.yaml").write_text("apiVersion: engine/v1\nname: [\n")
+    rows = json.loads(stage.hilum("check", str(site), "--json", code=3).stdout)
+    assert {"severity", "code", "place", "text"} <= set(rows[0])
+
+
+def test_init_writes_a_site_that_checks(stage: Scene, tmp_path: Path) -> None:
+    site = tmp_path / "mine"
+    stage.hilum("init", str(site))
+    assert "0 errors" in stage.hilum("check", str(site)).stderr
+    stage.hilum("init", str(site), code=4)
+
+
+def test_schemas_are_draft_07(stage: Scene, tmp_path: Path) -> None:
+    from jsonschema import Draft7Validator
+
+    stage.hilum("schema", "--write", str(tmp_path / "schemas"))
+    written = sorted((tmp_path / "schemas").iterdir())
+    assert {path.name for path in written} >= {"partner.v1.json", "routes.v1.json", "mapping.v1.json"}
+    for path in written:
+        Draft7Validator.check_schema(
+            json.loads(path.read_text())
+        )  # documents declare a later draft and use nothing of it
+
+
+def test_every_example_of_every_mapping_holds(stage: Scene) -> None:
+    assert "0 failed" in stage.hilum("map", "test").stderr
+
+
+def test_a_running_daemon_needs_a_sound_site(stage: Scene, tmp_path: Path) -> None:
+    site = copy_site(tmp_path / "site")
+    (site / "config" / "routes.yaml").write_text("apiVersion: routes/v1\nroutes: 7\n")
+    stage.environment["HILUM_SITE"] = str(site)
+    assert "config/routes.yaml:2" in stage.hilum("run", code=3).stderr

@@ -1,0 +1,148 @@
+"""Laws of the hl7v2 format: no byte is lost, no value becomes structure, and nothing makes it raise."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from channels.formats.hl7v2 import FORMAT, read_header
+from channels.formats.hl7v2.definitions import STRUCTURES
+from channels.formats.hl7v2.grammar import match
+from channels.formats.hl7v2.header import STANDARD, Separators
+from channels.formats.hl7v2.syntax import Syntax, syntax
+from channels.formats.hl7v2.tree import Segment
+from engine.errors import Refused
+from engine.plugin import Envelope, PathError, Profile
+
+AT = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
+HEAD = b"MSH|^~\\&|A|B|C|D|2026||OMS^O05|1|P|2.5.1"
+NAMES = st.sampled_from(["PID", "PV1", "ORC", "TQ1", "RQD", "RQ1", "NTE", "OBX", "IN1", "BLG", "ZQD", "ZZ9", "QRD"])
+TEXT = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs", "Cc"]), max_size=30)
+MARKED = st.text(st.sampled_from('|^~\\&"XHFSTRE.br0Dé '), max_size=20)
+MARKS = st.permutations(list("|^~\\&#@!%$*+-/:;<=>?`{}'\"()_.,[]")).map(lambda marks: Separators(*marks[:6]))
+WRITABLE = st.permutations(list("|^~\\&#@!%$*:;<=>?`{}'(),[]")).map(lambda marks: Separators(*marks[:6]))
+ENDS = st.sampled_from(["\r", "\n", "\r\n", "\r\r"])
+PROFILE = Profile()
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> bytes:
+    """Messages as they come: any segments in any order, odd values, any kind of ends, perhaps a byte order mark."""
+    lines = draw(st.lists(st.tuples(NAMES, st.lists(TEXT | MARKED, max_size=5), ENDS), max_size=12))
+    body = "".join("|".join([name, *values]) + end for name, values, end in lines)
+    mark = draw(st.sampled_from([b"", b"\xef\xbb\xbf"]))
+    end = draw(ENDS)
+    whole = mark + HEAD + end.encode() + body.encode()
+    return whole if draw(st.booleans()) else whole.rstrip(b"\r\n")
+
+
+@settings(max_examples=300)
+@given(messages())
+def test_what_is_accepted_renders_to_the_same_bytes(raw: bytes) -> None:
+    (unit,) = FORMAT.split(raw, PROFILE)
+    assert unit.raw == raw
+    if unit.refusal is None:
+        assert FORMAT.open(raw, PROFILE).parts[0].node.render() == raw
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda data: HEAD + b"\r" + data))
+@example(b"MSH|^~\\&|")
+@example(HEAD + b"\rMSH")
+def test_nothing_makes_the_accept_path_raise(raw: bytes) -> None:
+    (unit,) = FORMAT.split(raw, PROFILE)
+    read_header(raw)
+    if unit.refusal is None:
+        assert FORMAT.open(raw, PROFILE).parts[0].node.render() == raw
+    else:
+        assert unit.refusal.status in {"100", "101", "102", "200", "201", "202", "203"}
+
+
+@settings(max_examples=300)
+@given(st.lists(NAMES, max_size=25))
+def test_matching_keeps_every_segment_in_its_order(names: list[str]) -> None:
+    segments = [Segment(name, syntax()) for name in ["MSH", *names]]
+    for definition in STRUCTURES.values():
+        assert list(match(definition, segments).root.segments()) == segments
+
+
+@settings(max_examples=500)
+@given(st.text() | MARKED, MARKS)
+def test_escapes_give_the_value_again_and_hold_no_separator(value: str, marks: Separators) -> None:
+    for separators in (STANDARD, marks):
+        rules = Syntax(separators, "utf-8")
+        text = rules.encode(value)
+        assert rules.decode(text) == value
+        assert not set(text) & (set(separators) - {separators.escape} | set("\r\n\x0b\x1c"))
+
+
+PATHS = ["RQD-2.2", "RQD-5", "NTE-3", "RQD-3.1.2", "PID-3(2).4", "OBX-5", "ZQD-2", "MSH-3"]
+
+
+@settings(max_examples=500)
+@given(
+    st.lists(st.tuples(st.sampled_from(PATHS), st.text(min_size=1) | MARKED.filter(bool)), max_size=6),
+    WRITABLE,
+)
+def test_written_values_are_read_again_from_as_many_segments(puts: list[tuple[str, str]], marks: Separators) -> None:
+    structure = FORMAT.structure({"message": "OMS^O05"})
+    root = structure.blank()
+    values = {"ORC-1": "NW", "RQD-1": "1"} | dict(puts)
+    for path, value in values.items():
+        structure.scope.field(path).put(root, value)
+    wanted = {path[:3] for path in values} | {"MSH"}
+    for separators in ("", marks.field + marks.encoding):
+        body = _body(root, separators)
+        again = FORMAT.open(body, PROFILE).parts[0].node
+        assert body.count(b"\r") == len(wanted)
+        assert {line[:3].decode() for line in body.splitlines()} == wanted
+        assert {path: structure.scope.field(path).get(again) for path in values} == values
+
+
+def _body(root: object, separators: str) -> bytes:
+    (body,) = FORMAT.envelop([root], Envelope("OMS^O05", "1", AT, options={"separators": separators})).body
+    assert isinstance(body, bytes)
+    return body
+
+
+def test_the_law_of_values_can_be_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With escaping taken out, a value forges a segment and the law sees it."""
+    monkeypatch.setattr(Syntax, "encode", lambda self, value: value)
+    structure = FORMAT.structure({"message": "OMS^O05"})
+    root = structure.blank()
+    for path, value in {"ORC-1": "NW", "RQD-1": "1", "NTE-3": "x\rRQD|9"}.items():
+        structure.scope.field(path).put(root, value)
+    assert _body(root, "").count(b"\r") == 5
+
+
+@settings(max_examples=200)
+@given(messages())
+def test_canonical_paths_lead_to_the_leaves_they_name(raw: bytes) -> None:
+    (unit,) = FORMAT.split(raw, PROFILE)
+    if unit.refusal is not None:
+        return
+    structure = FORMAT.structure({"message": "OMS^O05"})
+    node = FORMAT.open(raw, PROFILE).parts[0].node
+    for path, value in structure.leaves(node):
+        assert path
+        assert value
+
+
+@settings(max_examples=200)
+@given(st.text(max_size=12) | st.text(st.sampled_from("RQDNTEPIORC-.()[]/=123^ "), max_size=16))
+def test_any_path_compiles_or_is_told_why_not(path: str) -> None:
+    scope = FORMAT.structure({"message": "OMS^O05"}).scope
+    for compile_path in (scope.field, scope.loop):
+        try:
+            compiled = compile_path(path)
+        except PathError:
+            continue
+        assert compiled.path
+
+
+def test_refusals_are_what_open_raises() -> None:
+    with pytest.raises(Refused):
+        FORMAT.open(b"PID|1\r", PROFILE)

@@ -1,0 +1,125 @@
+"""Deliveries over a real store: whatever a receiver says, the attempt is settled and the next delivery goes out."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from channels.http_sender import judge
+from engine import wiring
+from engine.delivery import Deliveries
+from engine.errors import Rejected, Unavailable
+from engine.plugin import Outbound, Sent
+from engine.site.model import Site
+from engine.store.records import DeliveryRecord, ExceptionRecord
+from engine.store.sqlite import SqliteStore
+from engine.store.temporary import temporary_store
+from tests.store_kit import claim, incoming, processed
+
+ROOT = Path(__file__).resolve().parents[2]
+HALF = "half a pair \ud800"  # what JSON can spell and no encoding can carry
+
+
+@pytest.fixture(scope="module")
+def site() -> Site:
+    return wiring.load({"HILUM_SITE": str(ROOT)})
+
+
+class Receiver:
+    """A sender whose receiver says no to the second delivery, in a text that cannot be stored."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    async def send(self, out: Outbound) -> Sent:
+        self.seen.append(out.delivery.uid)
+        if out.delivery.uid == "uid-2":
+            raise Rejected("http.rejected", "the receiver answered 422", context={"message": HALF})
+        return Sent("201")
+
+    async def close(self) -> None:
+        return
+
+
+async def _plan_orders(store: SqliteStore, count: int) -> None:
+    await store.append([incoming(1)])
+    (work,) = await claim(store, "process")
+    await store.commit([processed(work, *range(1, count + 1))])
+
+
+async def _deliver(site: Site, count: int) -> tuple[list[DeliveryRecord], list[ExceptionRecord], list[str]]:
+    receiver = Receiver()
+    async with temporary_store() as store, asyncio.timeout(20):
+        await _plan_orders(store, count)
+        deliveries = Deliveries(store, lambda: site, {"acme_surgical": (site.connections["acme_surgical"], receiver)})
+        await deliveries.start()
+        while (await store.stats())["deliveries"]["planned"]:  # noqa: ASYNC110 - the store is asked
+            await asyncio.sleep(0.005)
+        await deliveries.stop()
+        records = [await store.delivery(f"uid-{n}") for n in range(1, count + 1)]
+        return [row for row in records if row is not None], await store.exceptions(), receiver.seen
+
+
+def test_an_answer_that_cannot_be_stored_stops_no_other_delivery(site: Site) -> None:
+    records, exceptions, seen = asyncio.run(_deliver(site, 5))
+    assert sorted(seen) == [f"uid-{n}" for n in range(1, 6)]
+    assert [row.delivery.state for row in records] == ["delivered", "dead", "delivered", "delivered", "delivered"]
+    (found,) = exceptions
+    assert (found.code, found.delivery) == ("internal.defect", records[1].delivery.id)
+
+
+def test_a_store_that_fails_for_a_moment_loses_no_settlement(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, calls = SqliteStore.commit, []
+
+    async def commit(self: SqliteStore, outcomes):  # type: ignore[no-untyped-def]
+        calls.append(outcomes)
+        if len(calls) == 2:  # the first commit plans the orders
+            raise Unavailable("store.write", "the store could not be written")
+        return await whole(self, outcomes)
+
+    monkeypatch.setattr(SqliteStore, "commit", commit)
+    monkeypatch.setattr("engine.delivery._AGAIN", 0.01)
+    records, _, seen = asyncio.run(_deliver(site, 5))
+    assert sorted(seen) == [f"uid-{n}" for n in range(1, 6)], "nothing is sent twice"
+    assert all(row.delivery.state in {"delivered", "dead"} for row in records)
+
+
+def test_stopping_does_not_wait_for_ever_for_a_store_that_cannot_write(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = asyncio.Event()
+
+    async def commit(self: SqliteStore, outcomes):  # type: ignore[no-untyped-def]
+        tried.set()
+        raise Unavailable("store.full", "the store's disk is full")
+
+    class Late(Receiver):
+        """The last delivery is answered when the first ones could not be settled."""
+
+        async def send(self, out: Outbound) -> Sent:
+            if out.delivery.uid == "uid-3":
+                await tried.wait()
+            return await super().send(out)
+
+    async def stopping() -> None:
+        receiver = Late()
+        async with temporary_store() as store, asyncio.timeout(20):
+            await _plan_orders(store, 3)
+            monkeypatch.setattr(SqliteStore, "commit", commit)
+            courier = {"acme_surgical": (site.connections["acme_surgical"], receiver)}
+            deliveries = Deliveries(store, lambda: site, courier)
+            await deliveries.start()
+            while len(receiver.seen) < 3:  # noqa: ASYNC110 - another party is watched
+                await asyncio.sleep(0.005)
+            await deliveries.stop()
+
+    monkeypatch.setattr("engine.delivery._DRAIN", 0.05)
+    asyncio.run(stopping())
+
+
+def test_what_a_receiver_says_can_be_stored() -> None:
+    with pytest.raises(Rejected) as caught:
+        judge(422, b'{"code": "x", "message": "half a pair \\ud800"}')
+    assert caught.value.context["message"] == "half a pair ?"

@@ -1,0 +1,254 @@
+"""Intake and dispatch over a real store and the reference site: each message gets its own answer, documents and
+delivery, in its lane's order; and what a failing store interrupts is taken up again by itself.
+
+The same check is run over planted defects, to see that it can fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import channels
+from channels.simulate.requisitions import Plan, Requisition, messages
+from channels.simulate.words import load as load_words
+from engine import pipeline, wiring
+from engine.dispatch import Dispatch
+from engine.errors import Refused, Unavailable
+from engine.intake import Reception, Verdicts
+from engine.message import Key
+from engine.plugin import Verdict
+from engine.site.model import Site
+from engine.store.contract import Committed, Expectation, Outcome, Work
+from engine.store.sqlite import SqliteStore
+from engine.store.temporary import temporary_store
+from engine.store.writer import Settled
+from tests.store_kit import claim, delivered, incoming, order, processed
+
+ROOT = Path(__file__).resolve().parents[2]
+COUNT = 40
+UNLISTED = 7  # this message asks for an item that no crosswalk knows
+FORMATS = channels.registry().format
+
+
+@pytest.fixture(scope="module")
+def site() -> Site:
+    return wiring.load({"HILUM_SITE": str(ROOT)})
+
+
+@dataclasses.dataclass
+class Bench:
+    store: SqliteStore
+    reception: Reception
+    dispatch: Dispatch
+
+
+@asynccontextmanager
+async def bench(site: Site) -> AsyncIterator[Bench]:
+    async with temporary_store() as store:
+        verdicts = Verdicts()
+        reception = Reception(site.listeners["ehr_mllp"], lambda: site, FORMATS("hl7v2"), store, verdicts)
+        dispatch = Dispatch(store, lambda: site, FORMATS, verdicts)
+        await dispatch.start()
+        try:
+            yield Bench(store, reception, dispatch)
+        finally:
+            await dispatch.stop()
+
+
+def requisitions() -> list[Requisition]:
+    return list(messages(Plan(load_words(ROOT), seed=7, unlisted_at=UNLISTED), COUNT))
+
+
+async def play(found: Bench) -> None:
+    """Hospitals send at the same time, each in its order; then `Bench` holds what it should."""
+    sent = requisitions()
+    async with asyncio.timeout(20):
+        answers = await asyncio.gather(*(_sent(found, one) for one in sent))
+    await _check(found.store, sent, answers)
+
+
+async def _sent(found: Bench, one: Requisition) -> tuple[Verdict, Refused | None]:
+    (verdict,) = await found.reception.accept(one.raw)
+    return verdict, await found.reception.processed(verdict)
+
+
+async def _check(
+    store: SqliteStore, sent: Sequence[Requisition], answers: Sequence[tuple[Verdict, Refused | None]]
+) -> None:
+    order_of: dict[int, list[tuple[int, int]]] = {}  # by hospital: (message, its document), both in order of commit
+    for position, (one, (verdict, refusal)) in enumerate(zip(sent, answers, strict=True), 1):
+        assert verdict.facts.control_id == one.control_id
+        assert await store.body(verdict.seq) == one.raw
+        assert (refusal is not None) == (position == UNLISTED), f"message {position} was told {refusal}"
+        thread = await store.thread([verdict.seq], limit=1)
+        found = [row.number for row in thread.documents if row.message == verdict.seq]
+        order_of.setdefault(one.hospital, []).extend((verdict.seq, row.id) for row in thread.documents)
+        assert found == ([] if position == UNLISTED else [one.number]), f"message {position} became {found}"
+    for hospital, rows in order_of.items():
+        assert [id for _, id in sorted(rows)] == sorted(id for _, id in rows), f"hospital {hospital} is out of order"
+    works = await claim(store, "deliver")
+    bodies = [work.message.body for work in works]
+    for position, one in enumerate(sent, 1):
+        holding = [body for body in bodies if f'"{one.number}"'.encode() in body]
+        assert len(holding) == (0 if position == UNLISTED else 1), f"{one.number} is in {len(holding)} deliveries"
+    ledger = await store.ledger()
+    assert (ledger["received"], ledger["exception"], ledger["in_flight"]) == (COUNT, 1, COUNT - 1)
+    assert await claim(store, "process") == []
+
+
+def run(site: Site) -> None:
+    async def playing() -> None:
+        async with bench(site) as found:
+            await play(found)
+
+    asyncio.run(playing())
+
+
+def test_each_message_gets_its_own_answer_document_and_delivery(site: Site) -> None:
+    run(site)
+
+
+# --- planted defects ------------------------------------------------------------------------------------------------
+def lose_a_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, seen = pipeline.plan, []
+
+    def plan(work: Work, *args: Any, **kwargs: Any) -> Outcome:
+        outcome = whole(work, *args, **kwargs)
+        seen.append(work)
+        return dataclasses.replace(outcome, documents=(), messages=()) if len(seen) == 3 else outcome
+
+    monkeypatch.setattr(pipeline, "plan", plan)
+
+
+def send_a_document_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, seen = pipeline.plan, []
+
+    def plan(work: Work, *args: Any, **kwargs: Any) -> Outcome:
+        outcome = whole(work, *args, **kwargs)
+        seen.append(work)
+        again = tuple(dataclasses.replace(new, uid=new.uid + "-again") for new in outcome.messages)
+        return dataclasses.replace(outcome, messages=outcome.messages + again) if len(seen) == 3 else outcome
+
+    monkeypatch.setattr(pipeline, "plan", plan)
+
+
+def swap_outcomes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was decided about one message is kept for the next one."""
+    whole = SqliteStore.commit
+
+    async def commit(self: SqliteStore, outcomes: Sequence[Outcome]) -> list[Committed]:
+        works = [outcome.work for outcome in outcomes]
+        turned = [dataclasses.replace(o, work=work) for o, work in zip(outcomes, works[1:] + works[:1], strict=True)]
+        return await whole(self, turned)
+
+    monkeypatch.setattr(SqliteStore, "commit", commit)
+
+
+def swap_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who share a group commit get each other's answers."""
+    whole = SqliteStore._settled
+
+    def settled(self: SqliteStore, found: Settled) -> None:
+        answers = found.answers
+        if answers and all(job.batch for job, _, _ in answers):
+            results = [result for _, result, _ in answers]
+            turned = zip(answers, results[1:] + results[:1], strict=True)
+            answers = [(job, result, error) for (job, _, error), result in turned]
+        whole(self, Settled(answers, found.effects))
+
+    monkeypatch.setattr(SqliteStore, "_settled", settled)
+
+
+@pytest.mark.parametrize("plant", [lose_a_document, send_a_document_twice, swap_outcomes, swap_answers])
+def test_the_check_sees(plant: Any, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    with pytest.raises((AssertionError, TimeoutError)):
+        run(site)
+
+
+def test_a_long_batch_is_committed_while_it_is_decided(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a daemon that is killed before it has decided all that it claimed would never get on."""
+    whole, sizes = SqliteStore.commit, []
+
+    async def commit(self: SqliteStore, outcomes: Sequence[Outcome]) -> list[Committed]:
+        sizes.append(len(outcomes))
+        return await whole(self, outcomes)
+
+    monkeypatch.setattr(SqliteStore, "commit", commit)
+    monkeypatch.setattr("engine.dispatch._HOLD", 0.0)
+    run(site)
+    assert sum(sizes) >= COUNT
+    assert max(sizes) <= 2
+
+
+# --- a store that fails meanwhile -----------------------------------------------------------------------------------
+def fail_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: Exception, *, at: int = 2) -> None:
+    """The nth call of a coroutine method raises, before or instead of doing anything."""
+    whole, calls = getattr(owner, name), []
+
+    async def method(*args: Any, **kwargs: Any) -> Any:
+        calls.append(name)
+        if len(calls) == at:
+            raise error
+        return await whole(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, method)
+
+
+@pytest.mark.parametrize("hold", [0.0, 60.0])  # each message is committed alone; all are committed together
+@pytest.mark.parametrize(("owner", "name", "at"), [(Dispatch, "_plan", 5), (SqliteStore, "commit", 1)])
+def test_what_an_unavailable_store_interrupts_is_done_again(
+    owner: type, name: str, at: int, hold: float, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.dispatch._HOLD", hold)
+    monkeypatch.setattr("engine.supervise.AGAIN", 0.01)
+    fail_once(monkeypatch, owner, name, Unavailable("store.read", "the store could not be read"), at=at)
+    run(site)
+
+
+def test_what_a_failing_look_for_late_answers_interrupts_is_done_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.supervise.AGAIN", 0.01)
+    fail_once(monkeypatch, SqliteStore, "awaited", Unavailable("store.read", "the store could not be read"), at=1)
+
+    async def playing() -> None:
+        async with temporary_store() as store, asyncio.timeout(20):
+            await _order_whose_answer_is_late(store)
+            dispatch = Dispatch(store, lambda: site, FORMATS, Verdicts())
+            await dispatch.start()
+            while not (found := await store.exceptions()):  # noqa: ASYNC110 - the store is asked, as a person would
+                await asyncio.sleep(0.005)
+            await dispatch.stop()
+        assert [row.code for row in found] == ["ack.overdue"]
+
+    asyncio.run(playing())
+
+
+async def _order_whose_answer_is_late(store: SqliteStore) -> None:
+    await store.append([incoming(1)])
+    (work,) = await claim(store, "process")
+    late = order(1, document=None, expect=(Expectation("997", (b"PO/1/0001",), 1),))
+    await store.commit([processed(work, messages=(late,))])
+    (sending,) = await claim(store, "deliver")
+    await store.commit([delivered(sending)])
+
+
+def test_one_outcome_the_store_cannot_keep_spoils_no_other(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text that no encoding can carry stands for whatever a store may choke on."""
+    whole, poison = pipeline.plan, requisitions()[UNLISTED - 1].control_id
+
+    def plan(work: Work, *args: Any, **kwargs: Any) -> Outcome:
+        outcome = whole(work, *args, **kwargs)
+        poisoned = work.message.control_id == poison
+        return dataclasses.replace(outcome, keys=(Key("lot", "\ud800"),)) if poisoned else outcome
+
+    monkeypatch.setattr(pipeline, "plan", plan)
+    run(site)

@@ -1,0 +1,132 @@
+"""Bytes altered on disk are found by their SHA-256 and never served; the rest goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from engine.errors import Unavailable
+from engine.store import reading
+from engine.store.reader import open_reader
+from engine.store.sqlite import SqliteStore
+from tests.store_kit import claim, commit, incoming, processed
+
+SEED = 20261121
+FLIPS = 60
+BODIES = {number: random.Random(number).randbytes(3_000) for number in range(1, 21)}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "store.db"
+
+    async def run() -> None:
+        store = SqliteStore(path)
+        await store.open()
+        await store.append([incoming(n, raw=raw, sender=f"S{n % 2}") for n, raw in BODIES.items()])
+        await store.close()
+
+    asyncio.run(run())
+    return path
+
+
+def alter(path: Path, seq: int) -> None:
+    """Change one byte of a stored body, as a failing disk does."""
+    raw = bytearray(path.read_bytes())
+    at = raw.index(BODIES[seq][100:140])
+    raw[at] ^= 1
+    path.write_bytes(raw)
+
+
+def test_an_altered_body_is_refused(path: Path) -> None:
+    alter(path, 7)
+
+    async def run() -> None:
+        reader = await open_reader(path)
+        with pytest.raises(Unavailable) as caught:
+            await reader.body(7)
+        assert caught.value.code == "store.corrupt"
+        assert "M7" in caught.value.text
+        assert await reader.body(8) == BODIES[8]
+        await reader.close()
+
+    asyncio.run(run())
+
+
+def test_work_with_altered_bytes_becomes_an_exception_and_its_lane_goes_on(path: Path) -> None:
+    alter(path, 2)
+
+    async def run() -> None:
+        store = SqliteStore(path)
+        await store.open()
+        works = await claim(store, "process")
+        assert [work.subject for work in works] == [*range(1, 21, 2), *range(4, 21, 2)]
+        (found,) = await store.exceptions()
+        assert (found.code, found.message) == ("store.corrupt", 2)
+        assert await commit(store, *[processed(work) for work in works])
+        assert await claim(store, "process") == []
+        ledger = await store.ledger()
+        assert (ledger["exception"], ledger["delivered"]) == (1, 19)
+        await store.close()
+
+    asyncio.run(run())
+
+
+def served(path: Path) -> dict[int, bytes]:
+    """All bodies that can be read."""
+
+    async def run() -> dict[int, bytes]:
+        found = {}
+        try:
+            reader = await open_reader(path)
+        except Unavailable:
+            return found
+        for seq in BODIES:
+            try:
+                found[seq] = await reader.body(seq)
+            except (Unavailable, KeyError):
+                continue
+        await reader.close()
+        return found
+
+    return asyncio.run(run())
+
+
+def flipped(path: Path, folder: Path) -> list[dict[int, bytes]]:
+    """What is served after one bit of the file has changed, for many bits."""
+    rng = random.Random(SEED)
+    whole = path.read_bytes()
+    results = []
+    for number in range(FLIPS):
+        raw = bytearray(whole)
+        raw[rng.randrange(len(raw))] ^= 1 << rng.randrange(8)
+        copy = folder / f"{number}.db"
+        copy.write_bytes(raw)
+        results.append(served(copy))
+    return results
+
+
+def altered(results: list[dict[int, bytes]]) -> int:
+    return sum(BODIES[seq] != raw for found in results for seq, raw in found.items())
+
+
+def test_no_flipped_bit_is_ever_served(path: Path, tmp_path: Path) -> None:
+    results = flipped(path, tmp_path)
+    assert altered(results) == 0
+    assert sum(len(found) for found in results) > FLIPS * 15  # the rest goes on
+    assert any(len(found) < len(BODIES) for found in results)
+
+
+def test_the_check_sees_a_store_that_trusts_the_disk(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trusting(con: sqlite3.Connection, seq: int) -> bytes:
+        chunks = con.execute("SELECT bytes FROM bodies WHERE id BETWEEN ? AND ?", (seq * 4096, seq * 4096 + 4095))
+        return b"".join(chunk for (chunk,) in chunks)
+
+    monkeypatch.setattr(reading, "body", trusting)
+    assert altered(flipped(path, tmp_path)) > 0

@@ -1,0 +1,125 @@
+"""Lanes and backlogs, without a store: order, priority, time, and a backlog longer than memory."""
+
+from __future__ import annotations
+
+from engine.store.backlog import Backlog
+from engine.store.lanes import Item, Lanes
+
+
+def item(id: int, lane: str = "a", priority: int = 5, due_at: int = 0) -> Item:
+    return Item(id, lane, priority, due_at, subject=id)
+
+
+def taken(lanes: Lanes, limit: int, now: int = 0) -> list[int]:
+    return [piece.id for _, pieces in lanes.claim(limit, now) for piece in pieces]
+
+
+def of(*items: Item) -> Lanes:
+    lanes = Lanes()
+    for piece in items:
+        lanes.add(piece)
+    return lanes
+
+
+def test_lanes_share_what_is_asked_for() -> None:
+    lanes = of(*[item(n, lane) for n, lane in enumerate("aaaaaabbbc", 1)])
+    shared = {lane: [piece.id for piece in pieces] for lane, pieces in lanes.claim(6, 0)}
+    assert shared == {"a": [1, 2], "b": [7, 8], "c": [10]}
+
+
+def test_older_lanes_go_first_and_urgent_ones_before_them() -> None:
+    lanes = of(item(1, "a"), item(2, "b"), item(3, "c", priority=1))
+    assert taken(lanes, 1) == [3]
+    assert taken(lanes, 1) == [1]
+    assert taken(lanes, 1) == [2]
+
+
+def test_an_urgent_piece_pulls_its_lane_forward_also_when_it_comes_later() -> None:
+    lanes = of(item(1, "a"), item(2, "b"))
+    lanes.add(item(3, "b", priority=1))
+    assert taken(lanes, 1) == [2]
+    lanes.done(2)
+    assert taken(lanes, 1) == [3]
+
+
+def test_a_postponed_head_holds_its_lane_until_it_is_due() -> None:
+    lanes = of(item(1), item(2))
+    assert taken(lanes, 9) == [1, 2]
+    lanes.postpone(1, 100)
+    assert taken(lanes, 9) == []
+    lanes.release(2)
+    assert taken(lanes, 9, now=99) == []
+    assert lanes.next_due() == 100
+    lanes.add(item(3))
+    assert taken(lanes, 9, now=99) == []
+    assert taken(lanes, 9, now=100) == [1, 2, 3]
+    assert lanes.next_due() is None
+
+
+def test_a_run_ends_before_a_piece_that_is_not_due() -> None:
+    lanes = of(item(1), item(2, due_at=50), item(3))
+    assert taken(lanes, 9, now=10) == [1]
+
+
+def test_pieces_may_be_done_in_any_order_and_also_unclaimed() -> None:
+    lanes = of(item(1), item(2), item(3))
+    assert taken(lanes, 2) == [1, 2]
+    lanes.done(2)
+    lanes.done(3)
+    lanes.done(1)
+    lanes.done(77)
+    assert len(lanes) == 0
+    lanes.add(item(4))
+    assert taken(lanes, 1) == [4]
+
+
+def test_what_waits_for_time_does_not_count_as_moving() -> None:
+    lanes = of(item(1, "a"), item(2, "a"), item(3, "b"))
+    lanes.claim(9, 0)
+    lanes.postpone(1, 100)
+    lanes.release(2)
+    lanes.release(3)
+    assert taken(lanes, 9) == [3]
+    assert lanes.moving == 1
+    lanes.add(item(4, "a"))
+    lanes.done(2)
+    assert taken(lanes, 9) == []
+    assert (lanes.moving, len(lanes)) == (1, 3)
+    assert taken(lanes, 9, now=100) == [1, 4]
+    assert lanes.moving == 3
+
+
+def test_a_long_backlog_is_loaded_in_order_and_nothing_twice() -> None:
+    table = [item(n, "ab"[n % 2]) for n in range(1, 31)]
+    backlog = Backlog(last=20, most=6)
+    seen: list[int] = []
+    while len(seen) < 30:
+        if asked := backlog.room():
+            known, last = (20 if len(seen) < 10 else 30), backlog.last
+            page = [piece for piece in table if backlog.horizon < piece.id <= known][:asked]
+            if len(seen) >= 4 and backlog.last == 20:
+                for piece in table[20:]:
+                    backlog.offer(piece)  # commits that end while the page is being read
+            backlog.admit(page, asked=asked, last=last)
+        for _, pieces in backlog.lanes.claim(3, 0):
+            for piece in pieces:
+                seen.append(piece.id)
+                backlog.done(piece.id)
+    assert sorted(seen) == list(range(1, 31))
+    for parity in (0, 1):
+        mine = [id for id in seen if id % 2 == parity]
+        assert mine == sorted(mine)
+    assert backlog.complete
+
+
+def test_a_receiver_that_is_down_does_not_keep_the_others_work_out() -> None:
+    backlog = Backlog(last=0, most=4)
+    for n in range(1, 5):
+        backlog.offer(item(n, "down"))
+    ids = [piece.id for _, pieces in backlog.lanes.claim(9, 0) for piece in pieces]
+    backlog.lanes.postpone(ids[0], 1_000)
+    for id in ids[1:]:
+        backlog.lanes.release(id)
+    assert taken(backlog.lanes, 9) == []
+    backlog.offer(item(5, "up"))
+    assert taken(backlog.lanes, 9) == [5]

@@ -1,0 +1,229 @@
+"""The writer when the disk fails: nothing unsaved is answered, and it goes on by itself when the disk does."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import Unavailable
+from engine.message import Slot
+from engine.store import transaction
+from engine.store.sqlite import SqliteStore
+from engine.store.temporary import temporary_store
+from engine.store.writer import Writer
+from tests.store_kit import accept_orders, claim, commit, delivered, incoming, order, processed
+
+
+class Failing:
+    """A connection whose COMMIT fails as on a bad disk: the sync fails, after the log was written or before it."""
+
+    def __init__(self, con: sqlite3.Connection, *, landed: bool) -> None:
+        self._con = con
+        self._landed = landed
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        if sql != "COMMIT":
+            return self._con.execute(sql, *values)
+        self._con.execute("COMMIT" if self._landed else "ROLLBACK")
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorname = "SQLITE_IOERR_FSYNC"  # type: ignore[misc]
+        raise error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._con, name)
+
+
+def break_disk(store: SqliteStore, *, landed: bool) -> None:
+    writer = writer_of(store)
+    writer._con = Failing(writer._con, landed=landed)  # type: ignore[assignment]
+
+
+def writer_of(store: SqliteStore) -> Writer:
+    assert store._writer is not None
+    return store._writer
+
+
+async def healthy(store: SqliteStore) -> None:
+    """Until the store has healed; it must do so by itself."""
+    for _ in range(500):
+        try:
+            return await store.health()
+        except Unavailable:
+            await asyncio.sleep(0.01)
+    raise AssertionError("the store did not become healthy")
+
+
+@asynccontextmanager
+async def quick_store(monkeypatch: pytest.MonkeyPatch, **options: Any) -> AsyncIterator[SqliteStore]:
+    monkeypatch.setattr("engine.store.writer.PROBE_EVERY", 0.02)
+    async with temporary_store(**options) as store:
+        yield store
+
+
+@pytest.mark.parametrize("landed", [False, True])
+def test_an_append_whose_sync_failed_is_not_answered(monkeypatch: pytest.MonkeyPatch, landed: bool) -> None:
+    async def run() -> None:
+        async with quick_store(monkeypatch) as store:
+            await store.append([incoming(1)])
+            break_disk(store, landed=landed)
+            with pytest.raises(Unavailable) as caught:
+                await store.append([incoming(2)])
+            assert caught.value.code == "store.write"
+            with pytest.raises(Unavailable):
+                await store.health()
+            assert await store.pull("process", 10) == []
+            await healthy(store)
+            (again,) = await store.append([incoming(2)])
+            assert again.status == ("duplicate" if landed else "new")
+            works = await claim(store, "process")
+            assert [work.message.control_id for work in works] == ["CTL000001", "CTL000002"]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("landed", [False, True])
+def test_an_outcome_in_doubt_happens_once(monkeypatch: pytest.MonkeyPatch, landed: bool) -> None:
+    async def run() -> None:
+        async with quick_store(monkeypatch) as store:
+            await store.append([incoming(1), incoming(2, sender="S2")])
+            works = await claim(store, "process")
+            break_disk(store, landed=landed)
+            with pytest.raises(Unavailable):
+                await commit(store, processed(works[0], 1))
+            await healthy(store)
+            (row,) = await commit(store, processed(works[0], 1))
+            assert row.status == ("conflict" if landed else "done")
+            await commit(store, processed(works[1], 2))
+            sent = await claim(store, "deliver")
+            assert [work.message.control_id for work in sent] == ["000000001", "000000002"]
+            assert (await store.ledger())["in_flight"] == 2
+            stats = await store.stats()
+            assert (stats["processed"], stats["deliveries"]["planned"]) == (2, 2)
+
+    asyncio.run(run())
+
+
+def test_work_released_in_doubt_is_not_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        async with quick_store(monkeypatch) as store:
+            (work,) = await accept_orders(store, 1)
+            break_disk(store, landed=True)
+            with pytest.raises(Unavailable):
+                await commit(store, delivered(work))
+            await store.release([work])
+            await healthy(store)
+            assert await claim(store, "deliver") == []
+            assert (await store.ledger())["delivered"] == 1
+
+    asyncio.run(run())
+
+
+def test_a_full_disk_is_said_and_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        async with quick_store(monkeypatch) as store:
+            await store.append([incoming(1)])
+            con = writer_of(store).connection
+            con.execute(f"PRAGMA max_page_count = {con.execute('PRAGMA page_count').fetchone()[0]}")
+            with pytest.raises(Unavailable) as caught:
+                await store.append([incoming(2, raw=bytes(1 << 16))])
+            assert caught.value.code == "store.full"
+            await healthy(store)
+            (row,) = await store.append([incoming(2, raw=bytes(1 << 16))])
+            assert row.status == "new"
+            assert await store.body(row.seq) == bytes(1 << 16)
+
+    asyncio.run(run())
+
+
+def test_jobs_are_refused_at_once_while_the_disk_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        async with quick_store(monkeypatch) as store:
+            break_disk(store, landed=False)
+            monkeypatch.setattr(Writer, "_recover", lambda self: False)
+            for number in range(3):
+                with pytest.raises(Unavailable):
+                    await store.append([incoming(number)])
+            monkeypatch.undo()
+            await healthy(store)
+            assert (await store.ledger())["received"] == 0
+
+    asyncio.run(run())
+
+
+def test_an_outcome_that_cannot_be_kept_fails_alone() -> None:
+    async def run() -> None:
+        async with temporary_store() as store:
+            await store.append([incoming(n, sender=f"S{n}") for n in range(3)])
+            works = await claim(store, "process")
+            calls = [commit(store, processed(work, 1)) for work in works]  # all with the same delivery uid
+            results = await asyncio.gather(*calls, return_exceptions=True)
+            kept = [result for result in results if not isinstance(result, BaseException)]
+            assert len(kept) == 1
+            assert all(
+                isinstance(result, sqlite3.IntegrityError) for result in results if isinstance(result, BaseException)
+            )
+            await store.health()
+            stats = await store.stats()
+            assert (stats["processed"], stats["in_flight"], stats["deliveries"]["planned"]) == (1, 2, 1)
+            lost = [work for work, result in zip(works, results, strict=True) if isinstance(result, BaseException)]
+            await commit(store, *[processed(work, 10 + work.id) for work in lost])
+            assert [work.message.control_id for work in await claim(store, "deliver")] == [
+                "000000001", "000000002", "000000003",
+            ]  # fmt: skip
+
+    asyncio.run(run())
+
+
+def test_a_cancelled_caller_changes_nothing_about_its_outcome() -> None:
+    async def run() -> None:
+        async with temporary_store() as store:
+            await store.append([incoming(1)])
+            (work,) = await claim(store, "process")
+            call = asyncio.create_task(commit(store, processed(work, 1)))
+            await asyncio.sleep(0)
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+            await store.release([work])
+            (sent,) = await claim(store, "deliver", wait=10)
+            assert sent.message.control_id == "000000001"
+            assert await claim(store, "process") == []
+
+    asyncio.run(run())
+
+
+def test_control_numbers_wrap_after_nine_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        monkeypatch.setattr(transaction, "LARGEST_CONTROL_NUMBER", 3)
+        async with temporary_store() as store:
+            works = await accept_orders(store, 1, 2, 3, 4)
+            assert [work.message.control_id for work in works] == ["000000001", "000000002", "000000003", "000000001"]
+
+    asyncio.run(run())
+    assert transaction.LARGEST_CONTROL_NUMBER == 3  # still swapped: the real one is nine nines
+    monkeypatch.undo()
+    assert transaction.LARGEST_CONTROL_NUMBER == 999_999_999
+
+
+def test_counters_go_on_after_reopening(tmp_path: Path) -> None:
+    async def run() -> None:
+        plain = Slot("msh:erp")
+        for expected in ("1", "2"):
+            store = SqliteStore(tmp_path / "store.db")
+            await store.open()
+            number = int(expected)
+            await store.append([incoming(number)])
+            (work,) = await claim(store, "process")
+            new = order(number, body=(plain, b"-", plain), control_id=(plain,), keys=(), expect=())
+            await commit(store, processed(work, messages=(new,), documents=(processed(work, 1).documents)))
+            (sent,) = [work for work in await claim(store, "deliver") if work.message.control_id == expected]
+            assert sent.message.body == f"{expected}-{expected}".encode()
+            await commit(store, delivered(sent))
+            await store.close()
+
+    asyncio.run(run())
