@@ -1,0 +1,1 @@
+"""Measurements of Hilum beside a floor: never a test, never timed by one. `python -m bench` runs them all."""
