@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 
 from engine.message import Message
 from engine.store.contract import Appended, Incoming, NewException
-from engine.store.lanes import Item
 from engine.store.sql import matching
 from engine.store.transaction import Transaction, digest
 
@@ -33,7 +32,7 @@ def append(tx: Transaction, batch: Sequence[Incoming]) -> list[Appended]:
 
 
 def _append_one(tx: Transaction, incoming: Incoming, dedup: bytes | None) -> Appended:
-    first = tx.firsts.get(dedup) if dedup is not None else None
+    first = tx.first(dedup) if dedup is not None else None
     if first is None:
         seq, sha = keep_new(tx, incoming, dedup)
         if dedup is not None:
@@ -56,25 +55,29 @@ def keep_new(tx: Transaction, incoming: Incoming, dedup: bytes | None = None) ->
     if incoming.refusal is not None:
         message = _keep(tx, incoming, sha, dedup, "exception")
         tx.add_exception(incoming.refusal, message=message.seq)
-    else:
-        message = _keep(tx, incoming, sha, dedup, "received")
-        item = Item(tx.next_id("work"), incoming.lane, incoming.priority, tx.now, message.seq, "", message)
-        tx.add_work("process", item)
+        return message.seq, sha
+    message = _message(tx, incoming, sha, "received")
+    tx.arrive(message, dedup=dedup, lane=incoming.lane, priority=incoming.priority)
+    tx.add_keys(message.seq, incoming.keys)
+    tx.tallies["received"] += 1
     return message.seq, sha
 
 
 def _keep(
     tx: Transaction, incoming: Incoming, sha: bytes, dedup: bytes | None, state: str, duplicate_of: int | None = None
 ) -> Message:
-    i = incoming
-    message = Message(tx.next_id("messages"), "in", i.channel, i.partner, i.format, i.type, i.control_id, i.sender,
-                      tx.now, len(i.raw), sha, i.raw, state, duplicate_of, i.site, i.warnings)  # fmt: skip
-    tx.add_message(message, dedup=dedup, lane=i.lane, priority=i.priority)
-    tx.add_keys(message.seq, i.keys)
+    """A message whose fate is known at once."""
+    message = _message(tx, incoming, sha, state, duplicate_of)
+    tx.add_message(message, dedup=dedup, lane=incoming.lane, priority=incoming.priority)
+    tx.add_keys(message.seq, incoming.keys)
     tx.tallies["received"] += 1
-    if state != "received":
-        tx.tallies[state] += 1
+    tx.tallies[state] += 1
     return message
+
+
+def _message(tx: Transaction, i: Incoming, sha: bytes, state: str, duplicate_of: int | None = None) -> Message:
+    return Message(tx.next_id("messages"), "in", i.channel, i.partner, i.format, i.type, i.control_id, i.sender,
+                   tx.now, len(i.raw), sha, i.raw, state, duplicate_of, i.site, i.warnings)  # fmt: skip
 
 
 def _conflict(incoming: Incoming, of: int) -> NewException:

@@ -189,13 +189,16 @@ class _Outbound:
 # --- what becomes of the work itself ---
 def _process(tx: Transaction, outcome: Outcome) -> None:
     work = outcome.work
+    if tx.is_arrival(work.subject):
+        _file(tx, outcome)
+        return
     if outcome.status == "retry":
         tx.postpone_work("process", work.id, outcome.at)
         return
     if work.step.startswith("resend:"):
         tx.finish_work("process", work.id)
         return
-    state = outcome.state or ("exception" if outcome.status == "dead" else "processed")
+    state = _state(outcome)
     warnings = json.dumps([*work.message.warnings, *outcome.warnings]) if outcome.warnings else None
     row = (work.message.seq, state, outcome.rule, tx.site_number(outcome.site), warnings)
     tx.add("set_message_states", row)
@@ -205,6 +208,25 @@ def _process(tx: Transaction, outcome: Outcome) -> None:
         tx.tallies[before] -= 1
     tx.tallies[state] += 1
     tx.finish_work("process", work.id)
+
+
+def _state(outcome: Outcome) -> str:
+    return outcome.state or ("exception" if outcome.status == "dead" else "processed")
+
+
+def _file(tx: Transaction, outcome: Outcome) -> None:
+    """The first thing that becomes of a message."""
+    work, message = outcome.work, outcome.work.message
+    if outcome.status == "retry":
+        tx.file(message, lane=work.lane, priority=work.priority)
+        tx.postpone_arrival(Item(work.id, work.lane, work.priority, outcome.at, message.seq))
+        return
+    state = _state(outcome)
+    warnings = (*message.warnings, *outcome.warnings)
+    now = message._replace(state=state, site=outcome.site or message.site, warnings=warnings)
+    tx.file(now, lane=work.lane, priority=work.priority, rule=outcome.rule)
+    tx.tallies[state] += 1
+    tx.end_arrival(work.id)
 
 
 def _deliver(tx: Transaction, outcome: Outcome) -> None:

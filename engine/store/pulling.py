@@ -27,7 +27,13 @@ class Loaded(NamedTuple):
 
 
 def work_page(con: sqlite3.Connection, kind: str, after: int, limit: int) -> list[Item]:
-    return [Item(*row) for row in rows(con, "work_page", {"kind": kind, "after": after, "limit": limit})]
+    """The next pieces in the order of their ids. What only waits to be processed stands among the arrivals."""
+    asked = {"after": after, "limit": limit}
+    with reading.moment(con):
+        found = rows(con, "work_page", {"kind": kind, **asked})
+        if kind == "process":
+            found += rows(con, "arrived_page", asked)
+    return [Item(*row) for row in sorted(found)[:limit]]
 
 
 def load_items(con: sqlite3.Connection, kind: str, items: Sequence[Item]) -> dict[int, Loaded]:

@@ -8,6 +8,15 @@ INSERT INTO messages (seq, direction, channel, partner, format, type, control_id
                       rule, duplicate_of, site, warnings, lane, priority)
 SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
 
+-- name: add_arrivals
+INSERT INTO arrivals (id, last, work, facts) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+
+-- name: drop_arrivals
+DELETE FROM arrivals WHERE id IN (SELECT value FROM json_each(?))
+
+-- name: arrived
+SELECT first, facts FROM arrived ORDER BY seq
+
 -- name: add_bodies
 INSERT INTO bodies (id, codec, bytes) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
 
@@ -161,14 +170,20 @@ WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('dead', 'held', 'deli
   AND (SELECT size FROM messages WHERE seq = deliveries.message) > 0
 
 -- name: last_ids
-SELECT (SELECT max(seq) FROM messages), (SELECT max(id) FROM documents), (SELECT max(id) FROM deliveries),
-       (SELECT max(id) FROM acknowledgements), (SELECT max(id) FROM exceptions), (SELECT max(id) FROM work),
+SELECT max((SELECT coalesce(max(seq), 0) FROM messages), (SELECT coalesce(max(last), 0) FROM arrivals)),
+       (SELECT max(id) FROM documents), (SELECT max(id) FROM deliveries), (SELECT max(id) FROM acknowledgements),
+       (SELECT max(id) FROM exceptions),
+       max((SELECT coalesce(max(id), 0) FROM work), (SELECT coalesce(max(work), 0) FROM arrivals)),
        (SELECT max(id) FROM sites)
 
 -- ===== work =========================================================================================================
 
 -- name: work_page
 SELECT id, lane, priority, due_at, subject, step FROM work WHERE id > :after AND kind = :kind ORDER BY id LIMIT :limit
+
+-- name: arrived_page
+SELECT work, lane, priority, at, seq, '' FROM arrived AS a
+WHERE last >= (SELECT min(last) FROM arrivals WHERE work > :after) AND work > :after ORDER BY first, seq LIMIT :limit
 
 -- name: due_acknowledgements
 SELECT id, delivery, check_at FROM acknowledgements
@@ -177,7 +192,14 @@ WHERE check_at <= :now AND check_at IS NOT NULL ORDER BY check_at LIMIT :limit
 -- ===== reading ======================================================================================================
 
 -- name: messages_by_seq
-SELECT * FROM message_facts WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq
+SELECT * FROM message_facts WHERE seq IN (SELECT value FROM json_each(:ids))
+UNION ALL
+SELECT seq, direction, channel, partner, format, type, control_id, sender, at, size, sha256, state, duplicate_of, site, warnings,
+       lane, priority
+FROM arrived
+WHERE EXISTS (SELECT 1 FROM json_each(:ids) AS wanted WHERE wanted.value BETWEEN first AND last)
+  AND seq IN (SELECT value FROM json_each(:ids))
+ORDER BY seq
 
 -- name: body_chunks
 SELECT bytes FROM bodies WHERE id BETWEEN :first AND :last ORDER BY id
@@ -186,9 +208,6 @@ SELECT bytes FROM bodies WHERE id BETWEEN :first AND :last ORDER BY id
 SELECT bodies.id, bodies.bytes FROM json_each(?) AS wanted
 CROSS JOIN bodies ON bodies.id BETWEEN wanted.value * 4096 AND wanted.value * 4096 + 4095
 ORDER BY bodies.id
-
--- name: body_digest
-SELECT sha256, size FROM messages WHERE seq = ?
 
 -- name: documents_by_id
 SELECT id, message, type, number, summary, body, place FROM documents WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id
@@ -290,11 +309,26 @@ WHERE m.seq < :before
   AND m.at >= :since AND (:until = 0 OR m.at < :until)
 ORDER BY m.seq DESC LIMIT :limit
 
+-- name: find_arrived
+SELECT seq, direction, channel, partner, format, type, control_id, sender, at, size, sha256, state, duplicate_of, site, warnings,
+       lane, priority
+FROM arrived AS m
+WHERE m.seq < :before
+  AND (:key = '' OR m.control_id = :key AND (:kind = '' OR :kind = 'control')
+       OR m.seq IN (SELECT seq FROM keys WHERE value = :key AND (:kind = '' OR kind = :kind)))
+  AND (:partner = '' OR m.partner = :partner) AND (:channel = '' OR m.channel = :channel)
+  AND (:type = '' OR m.type = :type) AND (:state = '' OR m.state = :state)
+  AND (:direction = '' OR m.direction = :direction)
+  AND m.at >= :since AND (:until = 0 OR m.at < :until)
+ORDER BY m.seq DESC LIMIT :limit
+
 -- name: seqs_by_key
 SELECT seq, kind FROM keys WHERE value = :word ORDER BY seq DESC LIMIT :limit
 
 -- name: seqs_by_control_id
-SELECT seq FROM messages WHERE control_id = :word ORDER BY seq DESC LIMIT :limit
+SELECT seq FROM messages WHERE control_id = :word
+UNION ALL SELECT seq FROM arrived WHERE control_id = :word
+ORDER BY seq DESC LIMIT :limit
 
 -- name: seq_by_uid
 SELECT message FROM deliveries WHERE uid = ?
@@ -352,4 +386,6 @@ SELECT CASE
          WHEN state = 'filtered' THEN 'filtered'
          ELSE 'delivered'
        END AS fate, count(*)
-FROM messages WHERE direction = 'in' GROUP BY fate
+FROM (
+  SELECT seq, state FROM messages WHERE direction = 'in' UNION ALL SELECT seq, state FROM arrived
+) GROUP BY fate

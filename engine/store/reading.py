@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from engine.errors import Unavailable
@@ -34,12 +35,23 @@ def ids(values: Iterable[int]) -> tuple[str]:
     return (json.dumps(list(values)),)
 
 
+@contextmanager
+def moment(con: sqlite3.Connection) -> Iterator[None]:
+    """All that is read within is of one moment."""
+    con.execute("BEGIN")
+    try:
+        yield
+    finally:
+        con.execute("COMMIT")
+
+
 # --- records from rows ---
 def message(row: Row, body: bytes = b"") -> Message:
-    """From a row of message_facts."""
+    """From a row of message_facts or arrived, whose digest is hex."""
     (seq, direction, channel, partner, format, type, control_id, sender, at, size, sha256, state, duplicate_of, site,
      warnings, _lane, _priority) = row  # fmt: skip
-    return Message(seq, direction, channel, partner, format, type, control_id, sender, at, size, sha256, body, state,
+    digest = bytes.fromhex(sha256) if isinstance(sha256, str) else sha256
+    return Message(seq, direction, channel, partner, format, type, control_id, sender, at, size, digest, body, state,
                    duplicate_of, site, tuple(json.loads(warnings)) if warnings else ())  # fmt: skip
 
 
@@ -68,8 +80,8 @@ def get(con: sqlite3.Connection, seq: int) -> Message | None:
 
 def body(con: sqlite3.Connection, seq: int) -> bytes:
     """Raises KeyError for an unknown message, Unavailable (`store.corrupt`) for altered bytes."""
-    known = rows(con, "body_digest", (seq,))
-    if not known:
+    known = get(con, seq)
+    if known is None:
         raise KeyError(f"M{seq}")
     try:
         chunks = rows(con, "body_chunks", {"first": seq * CHUNKS, "last": seq * CHUNKS + CHUNKS - 1})
@@ -78,7 +90,7 @@ def body(con: sqlite3.Connection, seq: int) -> bytes:
     import hashlib  # not above: most looking asks for no body, and OpenSSL takes long to load
 
     whole = b"".join(chunk for (chunk,) in chunks)
-    if hashlib.sha256(whole).digest() != known[0][0]:
+    if hashlib.sha256(whole).digest() != known.sha256:
         raise corrupt(seq)
     return whole
 
@@ -99,8 +111,10 @@ def find(con: sqlite3.Connection, search: Search) -> Page:
         "until": search.until,
         "before": int(search.cursor) if search.cursor else 1 << 62, "limit": search.limit + 1,
     }  # fmt: skip
-    found = [message(row) for row in rows(con, "find_by_key" if search.key else "find", values)]
-    shown = found[: search.limit]
+    with moment(con):
+        found = rows(con, "find_by_key" if search.key else "find", values) + rows(con, "find_arrived", values)
+    found.sort(reverse=True)
+    shown = [message(row) for row in found[: search.limit]]
     return Page(tuple(shown), str(shown[-1].seq) if len(found) > search.limit else "")
 
 

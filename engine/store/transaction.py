@@ -15,26 +15,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.message import Key, Message
+from engine.store import arrivals
+from engine.store.arrivals import Arrival, Arrivals
 from engine.store.contract import NewException
 from engine.store.lanes import Item
 from engine.store.sql import CHUNK, CHUNKS, queries, write
 
 # The order rows are written in; updates come after inserts, since an outcome may touch what another has just made.
 ORDER = (
-    "add_sites", "add_messages", "add_bodies", "add_keys", "add_edges", "add_documents", "add_deliveries",
-    "add_acknowledgements", "add_exceptions", "add_work", "add_attempts", "add_audit", "set_message_states",
-    "set_delivery_states", "settle_acknowledgements", "check_acknowledgements", "postpone_work",
+    "add_sites", "add_arrivals", "add_messages", "add_bodies", "add_keys", "add_edges", "add_documents",
+    "add_deliveries", "add_acknowledgements", "add_exceptions", "add_work", "add_attempts", "add_audit",
+    "set_message_states", "set_delivery_states", "settle_acknowledgements", "check_acknowledgements", "postpone_work",
 )  # fmt: skip
 LARGEST_CONTROL_NUMBER = 999_999_999  # ISA13 and GS06 have nine digits; the next one is 1
 
 
 @dataclass(slots=True)
 class Memory:
-    """What the writer knows without asking: last ids, counters and site numbers, as of the last commit."""
+    """What the writer knows without asking: last ids, counters, site numbers and what is not filed, as of the last
+    commit."""
 
     ids: dict[str, int]
     counters: dict[tuple[str, str], int]
     sites: dict[str, int]
+    arrivals: Arrivals
 
 
 @dataclass(slots=True)
@@ -66,6 +70,8 @@ class Transaction:
         self.states: dict[int, str] = {}  # of the messages that are processed again
         self._memory = memory
         self._rows: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        self._arrived: list[Arrival] = []
+        self._filed: set[int] = set()
         self._dropped: list[int] = []
         self._awaiting: list[int] = []
         self._unexpected: list[int] = []
@@ -102,13 +108,43 @@ class Transaction:
 
     def add_message(self, message: Message, *, dedup: bytes | None, lane: str, priority: int, rule: str = "") -> None:
         """Rows of a message, its body included."""
+        self._add_row(message, dedup, lane, priority, rule)
+        self._add_body(message.seq, message.body)
+        self.tallies["bytes"] += message.size
+
+    def _add_row(self, message: Message, dedup: bytes | None, lane: str, priority: int, rule: str) -> None:
         m = message
         warnings = json.dumps(m.warnings) if m.warnings else ""
         row = (m.seq, m.direction, m.channel, m.partner, m.format, m.type, m.control_id, dedup, m.sender, m.at, m.size,
                m.sha256, m.state, rule, m.duplicate_of, self.site_number(m.site), warnings, lane, priority)  # fmt: skip
         self._rows["add_messages"].append(row)
-        self._add_body(m.seq, m.body)
-        self.tallies["bytes"] += m.size
+
+    def arrive(self, message: Message, *, dedup: bytes | None, lane: str, priority: int) -> None:
+        """Take a message that only waits to be processed; its own row comes when it is filed."""
+        item = Item(self.next_id("work"), lane, priority, self.now, message.seq, "", message)
+        if len(self._memory.arrivals) + len(self._arrived) >= arrivals.MOST or "\0" in message.control_id:
+            self.add_message(message, dedup=dedup, lane=lane, priority=priority)
+            self.add_work("process", item)
+            return
+        self._arrived.append(arrivals.arrival(message, item.id, self.site_number(message.site), lane, priority, dedup))
+        self._add_body(message.seq, message.body)
+        self.tallies["bytes"] += message.size
+        self.effects.added.append(("process", item))
+        self.tallies["in_flight"] += 1
+
+    def is_arrival(self, seq: int) -> bool:
+        """Whether a message has no row of its own yet."""
+        return seq in self._memory.arrivals and seq not in self._filed
+
+    def file(self, message: Message, *, lane: str, priority: int, rule: str = "") -> None:
+        """Give an arrival its own row, in the state it has now."""
+        self._filed.add(message.seq)
+        dedup = self._memory.arrivals.dedup(message.seq)
+        self._add_row(message, dedup, lane, priority, rule)
+
+    def first(self, dedup: bytes) -> tuple[int, bytes] | None:
+        """(seq, SHA-256) of the first message with this duplicate key."""
+        return self.firsts.get(dedup) or self._memory.arrivals.first(dedup)
 
     def add_keys(self, seq: int, keys: Sequence[Key]) -> None:
         rows = self._rows["add_keys"]
@@ -141,9 +177,19 @@ class Transaction:
         if kind == "process":
             self.tallies["in_flight"] -= 1
 
+    def end_arrival(self, id: int) -> None:
+        """The work of a filed arrival is done; it had no row."""
+        self.effects.done.append(("process", id))
+        self.tallies["in_flight"] -= 1
+
     def postpone_work(self, kind: str, id: int, at: int) -> None:
         self.add("postpone_work", (id, at))
         self.effects.postponed.append((kind, id, at))
+
+    def postpone_arrival(self, item: Item) -> None:
+        """The work of a filed arrival gets its own row, due later."""
+        self.add("add_work", (item.id, "process", item.lane, item.priority, item.due_at, item.subject, item.step))
+        self.effects.postponed.append(("process", item.id, item.due_at))
 
     def await_acknowledgements(self, delivery: int) -> None:
         self._awaiting.append(delivery)
@@ -172,7 +218,12 @@ class Transaction:
 
     def finish(self, number: int) -> None:
         """The last statements before the commit. number: this transaction's."""
+        if self._arrived:
+            self.add("add_arrivals", arrivals.row(self._arrived))
         self.flush()
+        emptied = self._memory.arrivals.emptied(self._filed)
+        if emptied:
+            self.con.execute(queries()["drop_arrivals"], (json.dumps(emptied),))
         self.counters["store", "commit"] = number
         for name, by in self.tallies.items():
             self.counters["tally", name] = self.count("tally", name) + by
@@ -182,6 +233,9 @@ class Transaction:
         """The commit stands: what it counted is the truth now."""
         self._memory.counters.update(self.counters)
         self._memory.sites.update(self.sites)
+        self._memory.arrivals.filed(self._filed)
+        if self._arrived:
+            self._memory.arrivals.add(self._arrived[0].seq, self._arrived)
 
     def _add_body(self, seq: int, body: bytes) -> None:
         rows = self._rows["add_bodies"]

@@ -16,12 +16,9 @@ WALKS = ("walk_edges_down", "walk_edges_up", "walk_documents", "walk_deliveries"
 
 def thread(con: sqlite3.Connection, seqs: Sequence[int], limit: int) -> Thread:
     """Everything within reach of `seqs`, at most `limit` messages; all of it as of one moment."""
-    con.execute("BEGIN")
-    try:
+    with reading.moment(con):
         found, truncated = reach(con, seqs, limit)
         return _gather(con, found, truncated)
-    finally:
-        con.execute("COMMIT")
 
 
 def reach(con: sqlite3.Connection, seqs: Sequence[int], limit: int) -> tuple[list[int], bool]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import Unavailable
-from engine.store import append, outcome
+from engine.store import append, arrivals, outcome
 from engine.store.contract import Incoming, Outcome
 from engine.store.sql import connect_writer, queries, write
 from engine.store.transaction import Effects, Memory, Transaction
@@ -210,6 +210,7 @@ class Writer:
         fresh = load_memory(self._con)
         self._memory.counters = fresh.counters
         self._memory.sites = fresh.sites
+        self._memory.arrivals = fresh.arrivals
         for table, last in fresh.ids.items():
             self._memory.ids[table] = max(last, self._memory.ids[table])
         if self._doubt is not None:
@@ -229,7 +230,7 @@ def load_memory(con: sqlite3.Connection) -> Memory:
     ids = dict(zip(TABLES, con.execute(queries()["last_ids"]).fetchone(), strict=True))
     counters = {(kind, name): value for kind, name, value in con.execute(queries()["counters"])}
     sites = dict(con.execute(queries()["site_numbers"]).fetchall())
-    return Memory({table: last or 0 for table, last in ids.items()}, counters, sites)
+    return Memory({table: last or 0 for table, last in ids.items()}, counters, sites, arrivals.load(con))
 
 
 def unavailable(error: sqlite3.Error) -> Unavailable:
