@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import pydantic
@@ -26,6 +26,7 @@ CONTENT_TYPES: Final = {
     "x12": "application/edi-x12",
 }
 _AGAIN: Final = frozenset({408, 425, 429})
+_KEPT: Final = 32  # idle connections kept open
 _NEVER: Final = frozenset({501, 505})  # a server that cannot will not learn it by waiting
 
 
@@ -47,11 +48,30 @@ class HttpSenderOptions(Options):
     max_reply: int = pydantic.Field(16 * 1024 * 1024, ge=1024, description="bytes of the longest answer")
 
 
+class _Target(NamedTuple):
+    """What all requests of one path and format have in common."""
+
+    url: httpx.URL
+    headers: tuple[tuple[bytes, bytes], ...]
+
+
 class HttpSender:
+    """Each request has a connection of its own, kept open for the next one.
+
+    Below httpx's client, on its transport: the client's redirects, cookies and hooks, and a pool that looks over all
+    its connections at every request, cost more than the request itself.
+    """
+
     def __init__(self, name: str, options: HttpSenderOptions) -> None:
+        import httpx  # now, and not when the first delivery is due
+
         self.name = name
         self._options = options
-        self._client: httpx.AsyncClient | None = None
+        # plain http never meets TLS: spare it the CA bundle
+        self._tls = httpx.create_ssl_context(verify=options.url.startswith("https:"), trust_env=False)
+        self._extensions = {"timeout": {"connect": options.connect_timeout}}
+        self._targets: dict[tuple[str, str], _Target] = {}
+        self._idle = [self._transport()]
 
     async def send(self, out: Outbound) -> Sent:
         import httpx
@@ -68,44 +88,73 @@ class HttpSender:
         return judge(status, body)
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        while self._idle:
+            await self._idle.pop().aclose()
 
     async def _post(self, out: Outbound) -> tuple[int, bytes]:
-        url = self._options.url.rstrip("/") + out.delivery.options.get("path", "")
-        headers = {
-            "Content-Type": CONTENT_TYPES.get(out.message.format, "application/octet-stream"),
-            "Idempotency-Key": out.delivery.uid,
-        }
-        async with self._connected().stream("POST", url, content=out.message.body, headers=headers) as response:
+        request = self._request(out)
+        transport = self._idle.pop() if self._idle else self._transport()
+        try:
+            answer = await self._exchange(transport, request)
+        except BaseException:
+            await transport.aclose()  # a late answer must never meet the next request
+            raise
+        if len(self._idle) < _KEPT:
+            self._idle.append(transport)
+        else:
+            await transport.aclose()
+        return answer
+
+    async def _exchange(self, transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> tuple[int, bytes]:
+        response = await transport.handle_async_request(request)
+        try:
             if response.headers.get("Content-Encoding", "identity") != "identity":
                 raise Unknown("http.reply", "the answer is compressed, which was not asked for; it was not read")
             return response.status_code, await self._read(response)
+        finally:
+            await response.aclose()
 
     async def _read(self, response: httpx.Response) -> bytes:
         body = bytearray()
-        async for chunk in response.aiter_raw():
+        async for chunk in cast("httpx.AsyncByteStream", response.stream):
             body += chunk
             if len(body) > self._options.max_reply:
                 text = f"the answer is longer than {self._options.max_reply} bytes; it was not read to its end"
                 raise Unknown("http.reply", text)
         return bytes(body)
 
-    def _connected(self) -> httpx.AsyncClient:
+    def _request(self, out: Outbound) -> httpx.Request:
         import httpx
 
-        if self._client is None:
-            options = self._options
-            self._client = httpx.AsyncClient(
-                timeout=httpx.Timeout(options.timeout, connect=options.connect_timeout),
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=32),
-                headers={"Accept-Encoding": "identity", "User-Agent": "hilum"},
-                follow_redirects=False,
-                trust_env=False,
-                verify=options.url.startswith("https:"),  # plain http never meets TLS: spare it the CA bundle
-            )
-        return self._client
+        body = out.message.body
+        place = out.delivery.options.get("path", ""), out.message.format
+        target = self._targets.get(place) or self._target(*place)
+        own = ((b"Content-Length", b"%d" % len(body)), (b"Idempotency-Key", out.delivery.uid.encode()))
+        return httpx.Request(
+            "POST", target.url, headers=(*target.headers, *own), stream=httpx.ByteStream(body),
+            extensions=self._extensions,
+        )  # fmt: skip
+
+    def _target(self, path: str, format: str) -> _Target:
+        import httpx
+
+        url = httpx.URL(self._options.url.rstrip("/") + path)
+        headers = {
+            "Host": url.netloc.decode("ascii"),
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+            "Connection": "keep-alive",
+            "User-Agent": "hilum",
+            "Content-Type": CONTENT_TYPES.get(format, "application/octet-stream"),
+        }
+        target = _Target(url, tuple((name.encode(), value.encode()) for name, value in headers.items()))
+        self._targets[path, format] = target
+        return target
+
+    def _transport(self) -> httpx.AsyncHTTPTransport:
+        import httpx
+
+        return httpx.AsyncHTTPTransport(verify=self._tls, limits=httpx.Limits(max_connections=1), trust_env=False)
 
 
 def judge(status: int, body: bytes) -> Sent:
