@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.store.contract import NewException, Outcome, Settle, Store
 from engine.store.records import AwaitedNeed
 from tests.conformance.stores_kit import Make, on
@@ -81,7 +79,7 @@ def test_nothing_of_a_lane_goes_before_a_head_that_conflicts(make: Make) -> None
         await store.append([incoming(n, lane="one") for n in (10, 11)] + [incoming(12, lane="other")])
         first, second, other = await claim(store, "process")
         stale = settled(first, 1, "positive", was="overdue")
-        rows = await commit(store, stale, replace(Outcome(second), messages=(order(8),)), Outcome(other))
+        rows = await commit(store, stale, Outcome(second)._replace(messages=(order(8),)), Outcome(other))
         assert [row.status for row in rows] == ["conflict", "conflict", "done"]
         assert await store.delivery("uid-8") is None
         assert [w.subject for w in await claim(store, "process")] == [first.subject, second.subject]
@@ -96,7 +94,7 @@ def test_settling_compares_the_state_it_was_read_in(make: Make) -> None:
         await store.append([incoming(n) for n in (10, 11)])
         first, second = await claim(store, "process")
         rows = await commit(
-            store, settled(first, 1, "positive"), replace(settled(second, 1, "negative"), messages=(order(9),))
+            store, settled(first, 1, "positive"), settled(second, 1, "negative")._replace(messages=(order(9),))
         )
         assert [row.status for row in rows] == ["done", "conflict"]
         assert await store.delivery("uid-9") is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from engine.store.contract import Store
 from tests.conformance.stores_kit import Make, on
@@ -70,7 +69,7 @@ def test_a_retrying_head_blocks_its_own_lane_only(make: Make) -> None:
         await store.append([incoming(1)])
         (work,) = await claim(store, "process")
         orders = [order(1, lane="a"), order(2, lane="a", document=None), order(3, lane="b", document=None)]
-        await commit(store, replace(processed(work, 1), messages=tuple(orders)))
+        await commit(store, processed(work, 1)._replace(messages=tuple(orders)))
         first = await claim(store, "deliver", 100)
         assert [work.delivery.uid for work in first if work.delivery] == ["uid-1", "uid-2", "uid-3"]
         await commit(store, failed(first[0], clock.now + 60_000_000), delivered(first[2]))
@@ -94,7 +93,7 @@ def test_a_dead_delivery_leaves_its_lane_free(make: Make) -> None:
         await store.append([incoming(1)])
         (work,) = await claim(store, "process")
         pair = (order(1, lane="a"), order(2, lane="a", document=None))
-        await commit(store, replace(processed(work, 1), messages=pair))
+        await commit(store, processed(work, 1)._replace(messages=pair))
         head, tail = await claim(store, "deliver")
         await store.release([tail])
         await commit(store, dead(head))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from engine.message import Key
 from engine.store.contract import NewException, Store
@@ -75,7 +74,7 @@ def test_a_message_that_could_not_be_rendered_is_a_dead_delivery(make: Make) -> 
         (work,) = await claim(store, "process")
         broken = order(1, body=(), state="dead", control_id=(), keys=(), expect=())
         trouble = NewException("delivery.render", "no unit", "PO1[1]/PO103", new_delivery=0)
-        await commit(store, replace(processed(work, 1), messages=(broken,), exceptions=(trouble,)))
+        await commit(store, processed(work, 1)._replace(messages=(broken,), exceptions=(trouble,)))
         assert await claim(store, "deliver") == []
         record = await store.delivery("uid-1")
         (found,) = await store.exceptions()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engine.store.contract import NewException, Outcome, Store
 from tests.conformance.stores_kit import Make, on
 from tests.store_kit import (
@@ -94,7 +92,7 @@ def test_a_held_delivery_waits_for_a_person(make: Make) -> None:
     async def test(store: Store, _: Clock) -> None:
         await store.append([incoming(1)])
         (work,) = await claim(store, "process")
-        await commit(store, replace(processed(work, 1), messages=(order(1, state="held"),)))
+        await commit(store, processed(work, 1)._replace(messages=(order(1, state="held"),)))
         assert await claim(store, "deliver") == []
         assert (await store.ledger())["in_flight"] == 1
         assert await store.replay(deliveries=[1], reason="go", who="ann") == 1

@@ -2,15 +2,22 @@
 
 Most kills strike under load, some while the daemon still starts. Afterwards `faults` compares what was promised to the
 senders with what the store, the ERP and the suppliers' folders hold.
+
+When to kill is told by what has happened, not by the clock, and what a campaign must have gone through is waited for:
+a slow machine makes it longer and no different.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import operator
 import random
+import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from channels.simulate import interchange
@@ -24,6 +31,8 @@ from tests.functional.scene import ROOT, Scene
 
 RATE = 300  # messages a second that the hospitals have to send
 AT_START = 0.2  # share of the kills that do not wait until the daemon takes messages
+LOSE_EVERY = 20  # of so many requisitions that the ERP takes, the answer to one is lost
+PATIENCE = 120  # seconds for what comes soon on any machine
 SUPPLIERS = ("acme_surgical", "bravo_medical", "corvus_supply")
 
 
@@ -61,20 +70,27 @@ def faults(result: Result) -> list[str]:
     return found
 
 
-async def campaign(stage: Scene, command: tuple[str, ...], kills: int, seed: int) -> Result:
-    """The daemon is started by `command`; it has been stopped in good order when this returns."""
+async def campaign(stage: Scene, command: tuple[str, ...], kills: int, seed: int, most: int = 0) -> Result:
+    """The daemon is started by `command`; it has been stopped in good order when this returns.
+
+    most: kills, if that is more, until each kind of strike was seen. The first kill comes after, and the last one
+    before, an order to each supplier and an answer of the ERP that was lost.
+    """
     rng = random.Random(seed)
-    erp = Erp()
+    erp = Erp(lose_every=LOSE_EVERY)
     await erp.start(port=stage.erp)
     daemon = await asyncio.to_thread(stage.crew.start, Program("hilum", command, stage.environment))
     stage.daemon = daemon
-    made = messages(Plan(load(ROOT), seed=seed), 1_000 * (kills + 1))
-    ehr = Ehr("127.0.0.1", stage.mllp, made, rate=RATE, timeout=2, pause=0.1)
+    made = messages(Plan(load(ROOT), seed=seed), sys.maxsize)
+    ehr = Ehr("127.0.0.1", stage.mllp, made, rate=RATE, timeout=PATIENCE, pause=0.1)
     await ehr.start()
     try:
-        for _ in range(kills):
+        await _worked(stage, erp, daemon)
+        for number in range(max(kills, most)):
+            if number >= kills and min(_struck(ehr, erp, await asyncio.to_thread(_duplicates, stage)).values()) > 0:
+                break
             await _strike(ehr, daemon, rng)
-        await _answered(ehr, daemon)
+        await _worked(stage, erp, daemon)
     finally:
         await ehr.stop()
     await _settle(stage, daemon)
@@ -83,32 +99,43 @@ async def campaign(stage: Scene, command: tuple[str, ...], kills: int, seed: int
 
 
 async def _strike(ehr: Ehr, daemon: Running, rng: random.Random) -> None:
-    """Kill at a random instant of the start, or of the first half second in which messages are answered."""
+    """Kill at a random instant of the start, or after some of the first hundred answers."""
     if rng.random() < AT_START:
         await asyncio.sleep(rng.uniform(0.2, 1.0))
     else:
-        await _answered(ehr, daemon)
-        await asyncio.sleep(rng.uniform(0.0, 0.5))
+        enough = len(ehr.records) + rng.randint(1, 100)
+        await _until(daemon, lambda: len(ehr.records) >= enough, "answers")
+        await asyncio.sleep(rng.uniform(0.0, 0.05))
     daemon.kill()
     daemon.start()
 
 
-async def _answered(ehr: Ehr, daemon: Running, timeout: float = 30) -> None:
-    """Wait for one more answer. Raises NotReady when the daemon has ended by itself, or none comes."""
-    before = len(ehr.records)
+async def _worked(stage: Scene, erp: Erp, daemon: Running) -> None:
+    """Wait until each supplier has one more order, and the ERP has lost one more answer."""
 
-    def answered() -> bool:
+    def counts() -> list[int]:
+        return [len(erp.records.where(did="lost")), *(len(_sent(stage, supplier)) for supplier in SUPPLIERS)]
+
+    before = counts()
+    more = "an order to each supplier and a lost answer"
+    await _until(daemon, lambda: all(map(operator.gt, counts(), before)), more, pause=0.05)
+
+
+async def _until(daemon: Running, condition: Callable[[], bool], what: str, pause: float = 0.005) -> None:
+    """Raises NotReady when the daemon has ended by itself, or it does not come."""
+
+    def come() -> bool:
         if not daemon.alive:
             raise NotReady(f"the daemon ended by itself:\n{daemon.tail()}")
-        return len(ehr.records) > before
+        return condition()
 
-    await asyncio.to_thread(wait_for, answered, timeout, "an answer", 0.005)
+    await asyncio.to_thread(wait_for, come, PATIENCE, what, pause)
 
 
 async def _settle(stage: Scene, daemon: Running) -> None:
     """Let the daemon finish what it holds; a daemon with a defect may never."""
     with contextlib.suppress(NotReady):
-        await asyncio.to_thread(stage.settled, 120)
+        await asyncio.to_thread(stage.settled, 2 * PATIENCE)
     await asyncio.to_thread(daemon.stop)
 
 
@@ -118,10 +145,9 @@ def _result(stage: Scene, ehr: Ehr, erp: Erp) -> Result:
     ordered: Counter[str] = Counter()
     numbers: dict[str, list[int]] = {}
     for supplier in SUPPLIERS:
-        received = [interchange.read(path.read_bytes()) for path in sorted(stage.outbox(supplier).glob("[!.]*"))]
+        received = [interchange.read(path.read_bytes()) for path in _sent(stage, supplier)]
         numbers[supplier] = [int(one.control) for one in received]
         ordered.update(_orders(received))
-    stats = erp.stats()
     return Result(
         accepted={row["control_id"]: row["requisition"] for row in ehr.records if row["control_id"] in positive},
         stored=stored,
@@ -129,8 +155,25 @@ def _result(stage: Scene, ehr: Ehr, erp: Erp) -> Result:
         made=frozenset(erp.orders),
         ordered=ordered,
         numbers=numbers,
-        struck={"sent_again": ehr.resent, "stored_before": duplicates, "bought_before": stats["repeats"]},
+        struck=_struck(ehr, erp, duplicates),
     )
+
+
+def _struck(ehr: Ehr, erp: Erp, duplicates: int) -> dict[str, int]:
+    """How often a kill came before the answer, after the commit, and after the ERP's effect. What was asked again
+    because the ERP lost its answer is no strike."""
+    stats = erp.stats()
+    bought_before = stats["repeats"] - stats["lost_answers"]
+    return {"sent_again": ehr.resent, "stored_before": duplicates, "bought_before": bought_before}
+
+
+def _duplicates(stage: Scene) -> int:
+    return int(stage.read(lambda store: store.stats())["duplicate"])
+
+
+def _sent(stage: Scene, supplier: str) -> list[Path]:
+    """The files in a supplier's folder."""
+    return sorted(stage.outbox(supplier).glob("[!.]*"))
 
 
 def _orders(received: list[interchange.Interchange]) -> list[str]:

@@ -1,21 +1,24 @@
 """The daemon with one defect swapped in, by name: `python -m tests.functional.defective DEFECT`. Only tests run this.
 
-answers_early: the sender is answered before the bytes are committed.
+answers_early: the sender is answered before the bytes are committed; those of the last messages are in memory only.
 judges_nothing: a message's header is taken whatever it says.
 forgets_keys:  every attempt of a delivery goes out under another Idempotency-Key.
 renumbers:     an interchange number is taken from memory instead of from the commit, so a restart uses it again.
+skips:         interchange numbers are reserved in memory two at a time, so a restart leaves one out.
 """
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import sys
 import uuid
-from collections.abc import Callable
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
 from channels.formats.hl7v2 import envelope
 from channels.http_sender import HttpSender
+from channels.simulate.requisitions import DIALECTS
 from engine import intake
 from engine.cli import main
 from engine.plugin import Outbound, Sent, Verdict
@@ -23,17 +26,14 @@ from engine.store.transaction import Transaction
 
 
 def answers_early() -> None:
+    """Twice as many are held back as there are hospitals, so that half of them or more have had their answer."""
     whole = intake.Reception.accept
-    numbers, later = itertools.count(1), set[asyncio.Task[None]]()
+    numbers, unstored = itertools.count(1), deque[Callable[[], Awaitable[list[Verdict]]]]()
 
     async def answer_first(self: intake.Reception, *raws: bytes, type: str = "", control_id: str = "") -> list[Verdict]:
-        async def store_later() -> None:
-            await asyncio.sleep(0.05)
-            await whole(self, *raws, type=type, control_id=control_id)
-
-        task = asyncio.create_task(store_later())
-        later.add(task)
-        task.add_done_callback(later.discard)
+        unstored.append(partial(whole, self, *raws, type=type, control_id=control_id))
+        if len(unstored) > 2 * len(DIALECTS):
+            await unstored.popleft()()
         profile = self._profile(self._site(), type)
         units = [unit for raw in raws for unit in self._format.split(raw, profile)]
         return [Verdict("accepted", "M0", next(numbers), unit.facts, unit.refusal) for unit in units]
@@ -56,8 +56,21 @@ def forgets_keys() -> None:
 
 
 def renumbers() -> None:
-    numbers = itertools.count(1)
-    Transaction.control_number = lambda self, counter: next(numbers)  # type: ignore[method-assign]
+    numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: itertools.count(1))
+    Transaction.control_number = lambda self, counter: next(numbers[counter])  # type: ignore[method-assign]
+
+
+def skips() -> None:
+    whole = Transaction.control_number
+    begun: set[str] = set()
+
+    def reserved(self: Transaction, counter: str) -> int:
+        if counter not in begun and self.count("control", counter):
+            whole(self, counter)
+        begun.add(counter)
+        return whole(self, counter)
+
+    Transaction.control_number = reserved  # type: ignore[method-assign]
 
 
 DEFECTS: dict[str, Callable[[], None]] = {
@@ -65,6 +78,7 @@ DEFECTS: dict[str, Callable[[], None]] = {
     "judges_nothing": judges_nothing,
     "forgets_keys": forgets_keys,
     "renumbers": renumbers,
+    "skips": skips,
 }
 
 if __name__ == "__main__":
