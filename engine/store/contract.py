@@ -8,8 +8,8 @@ Times are microseconds since the Unix epoch, UTC.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engine.message import Delivery, Key, Message, Template
 from engine.store.records import (
@@ -26,10 +26,11 @@ from engine.store.records import (
 if TYPE_CHECKING:
     from engine.plugin import TemplateKey
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
 
 # --- what comes in -------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class NewException:
+class NewException(NamedTuple):
     """Work for a person. context: business words (`partner`, `document`, `keys`, `pointer` ...), no payload.
 
     problem: what it belongs to when that is known: a delivery of the same outcome by its position, or an id.
@@ -38,13 +39,12 @@ class NewException:
     code: str
     text: str
     place: str = ""
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, str] = NOTHING
     delivery: int | None = None  # id of an existing delivery
     new_delivery: int | None = None  # position in Outcome.messages of the delivery it belongs to
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """One received message to store. refusal makes it an exception at once, with no work.
 
     control_place: where in the message its control id stands (`MSH-10`): the place of a conflict.
@@ -67,8 +67,7 @@ class Incoming:
     control_place: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(NamedTuple):
     """seq is always the stored row: also a duplicate or conflict is kept, with its bytes. of: the first of its kind.
 
     duplicate: same dedup key and same bytes; kept, no work. conflict: same dedup key, other bytes; kept as an exception
@@ -81,8 +80,7 @@ class Appended:
 
 
 # --- work ----------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """A claimed piece of work with all it needs, so that the hot path reads nothing more.
 
     kind: process (subject: message seq) | deliver (subject: delivery id) | deadline (subject: acknowledgement id).
@@ -102,8 +100,7 @@ class Work:
 
 
 # --- what the engine decided ---------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class NewDocument:
+class NewDocument(NamedTuple):
     type: str
     number: str
     summary: str  # one line for people, made now: looking later needs no model of the document
@@ -111,8 +108,7 @@ class NewDocument:
     place: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(NamedTuple):
     """An acknowledgement to await for a delivery. ref may hold slots. within: microseconds from its success."""
 
     kind: str
@@ -120,8 +116,7 @@ class Expectation:
     within: int
 
 
-@dataclass(frozen=True, slots=True)
-class NewMessage:
+class NewMessage(NamedTuple):
     """One outbound message and its delivery.
 
     document: position in Outcome.documents, or the id of a stored document when `stored_document` is set.
@@ -143,15 +138,14 @@ class NewMessage:
     stored_document: int | None = None
     state: str = "planned"
     priority: int = 5
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = NOTHING
     expect: tuple[Expectation, ...] = ()
     replaces: int | None = (
         None  # delivery id this one is sent again for; that one, unless delivered, becomes `replaced`
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(NamedTuple):
     """Settle an awaited acknowledgement. was: the state it was read in; another state now is a conflict.
 
     A negative one makes what else is awaited for the delivery `not_expected`; one that was overdue resolves its
@@ -164,8 +158,7 @@ class Settle:
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One try of a delivery. outcome: delivered | transient | ambiguous | permanent. started: us. ms: duration."""
 
     started: int
@@ -175,8 +168,7 @@ class Attempt:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """All that one piece of work led to; committed whole or not at all.
 
     status: done | retry (at `at`) | dead (delivery failed for good). For `process` work `state` is the message's new
@@ -205,8 +197,7 @@ class Outcome:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(NamedTuple):
     """status: done, or conflict: something in `settles` changed meanwhile and nothing of this outcome was kept."""
 
     status: str
