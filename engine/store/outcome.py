@@ -45,13 +45,14 @@ def commit(tx: Transaction, outcomes: Sequence[Outcome], sending: Collection[int
 
 
 def _keep(tx: Transaction, outcome: Outcome) -> Committed:
-    if any(tx.settled.get(settle.id) != settle.was for settle in outcome.settles):
-        return Committed("conflict")
-    for settle in outcome.settles:
-        _settle(tx, outcome, settle)
+    if outcome.settles:
+        if any(tx.settled.get(settle.id) != settle.was for settle in outcome.settles):
+            return Committed("conflict")
+        for settle in outcome.settles:
+            _settle(tx, outcome, settle)
     seq = outcome.work.message.seq
     documents = _keep_documents(tx, outcome)
-    made = [_Outbound(tx, outcome, new, documents).keep() for new in outcome.messages]
+    made = [_keep_outbound(tx, outcome, new, documents) for new in outcome.messages]
     tx.add_keys(seq, outcome.keys)
     for edge in outcome.edges:
         tx.add("add_edges", edge)
@@ -107,83 +108,79 @@ def _keep_exception(tx: Transaction, outcome: Outcome, problem: NewException, ma
     tx.add_exception(problem, message=work.message.seq, delivery=delivery, acknowledgement=awaited)
 
 
-class _Outbound:
-    """One new message with its delivery. All slots of one counter in it get one control number."""
+class _Filling:
+    """Fills the slots of one new message: all slots of one counter in it get one control number."""
 
-    def __init__(self, tx: Transaction, outcome: Outcome, new: NewMessage, documents: Sequence[int]) -> None:
+    def __init__(self, tx: Transaction) -> None:
         self._tx = tx
-        self._outcome = outcome
-        self._new = new
-        self._document = new.stored_document if new.document is None else documents[new.document]
         self._numbers: dict[str, int] = {}
 
-    def keep(self) -> tuple[int, int]:
-        """Returns (message seq, delivery id)."""
-        tx, new = self._tx, self._new
-        message = self._message()
-        delivery = Delivery(tx.next_id("deliveries"), new.uid, message.seq, new.destination, new.connection, new.type,
-                            new.lane, new.state, 0, tx.now, False, dict(new.options))  # fmt: skip
-        tx.add_message(message, dedup=None, lane="", priority=new.priority)
-        tx.add_keys(message.seq, [Key(key.kind, self._text(key.value), key.scope) for key in new.keys])
-        self._keep_edges(message.seq)
-        self._keep_delivery(delivery)
-        if new.state == "planned":
-            item = Item(tx.next_id("work"), new.lane, new.priority, tx.now, delivery.id, "", message, delivery)
-            tx.add_work("deliver", item)
-        return message.seq, delivery.id
-
-    def _message(self) -> Message:
-        tx, new = self._tx, self._new
-        body = self._fill(new.body)
-        return Message(tx.next_id("messages"), "out", new.channel, new.destination, new.format, new.type,
-                       self._text(new.control_id), "", tx.now, len(body), digest(body), body, "processed", None,
-                       self._outcome.site)  # fmt: skip
-
-    def _keep_edges(self, seq: int) -> None:
-        self._tx.add("add_edges", (self._outcome.work.message.seq, seq, "causes"))
-        if self._new.replaces in self._tx.replaced:
-            self._replace(self._new.replaces, seq)
-
-    def _replace(self, id: int, seq: int) -> None:
-        """Take back what this message is sent instead of, unless it has arrived or is under way."""
-        tx = self._tx
-        message, state = tx.replaced[id]
-        tx.add("add_edges", (message, seq, "replay"))
-        if state in {"delivered", "sending", "replaced"}:
-            return
-        tx.replaced[id] = message, "replaced"
-        tx.add("set_delivery_states", (id, "replaced", 0, 0))
-        tx.tallies[f"deliveries_{state}"] -= 1
-        tx.tallies["deliveries_replaced"] += 1
-        tx.expect_nothing(id)
-        for (work,) in tx.con.execute(queries()["delivery_work"], (id,)).fetchall():
-            tx.finish_work("deliver", work)
-
-    def _keep_delivery(self, delivery: Delivery) -> None:
-        tx, new, d = self._tx, self._new, delivery
-        options = json.dumps(d.options, ensure_ascii=False) if d.options else ""
-        tx.add("add_deliveries", (d.id, d.uid, d.message, self._document, new.replaces, d.destination, d.connection,
-                                  d.type, d.lane, new.priority, d.state, 0, d.created_at, 0, options))  # fmt: skip
-        tx.tallies[f"deliveries_{d.state}"] += 1
-        if new.state == "dead":
-            return
-        for expected in new.expect:
-            row = (tx.next_id("acknowledgements"), d.id, d.message, d.destination, expected.kind,
-                   self._text(expected.ref), "awaited", "", expected.within, 0, None, 0, None, tx.now)  # fmt: skip
-            tx.add("add_acknowledgements", row)
-            tx.tallies["awaited"] += 1
-
-    def _fill(self, template: Template) -> bytes:
+    def raw(self, template: Template) -> bytes:
+        if len(template) == 1 and isinstance(template[0], bytes):
+            return template[0]
         return b"".join([part if isinstance(part, bytes) else self._number(part) for part in template])
 
-    def _text(self, template: Template) -> str:
-        return self._fill(template).decode("utf-8", "replace") if template else ""
+    def text(self, template: Template) -> str:
+        return str(self.raw(template), "utf-8", "replace") if template else ""
 
     def _number(self, slot: Slot) -> bytes:
         number = self._numbers.get(slot.counter)
         if number is None:
             number = self._numbers[slot.counter] = self._tx.control_number(slot.counter)
         return str(number).zfill(slot.width).encode()
+
+
+def _keep_outbound(tx: Transaction, outcome: Outcome, new: NewMessage, documents: Sequence[int]) -> tuple[int, int]:
+    """Rows of one new message with its delivery: (message seq, delivery id)."""
+    fill = _Filling(tx)
+    body, seq = fill.raw(new.body), tx.next_id("messages")
+    message = Message(seq, "out", new.channel, new.destination, new.format, new.type, fill.text(new.control_id), "",
+                      tx.now, len(body), digest(body), body, "processed", None, outcome.site)  # fmt: skip
+    tx.add_message(message, dedup=None, lane="", priority=new.priority)
+    tx.add_keys(seq, [Key(key.kind, fill.text(key.value), key.scope) for key in new.keys])
+    tx.add("add_edges", (outcome.work.message.seq, seq, "causes"))
+    if new.replaces in tx.replaced:
+        _replace(tx, new.replaces, seq)
+    delivery = Delivery(tx.next_id("deliveries"), new.uid, seq, new.destination, new.connection, new.type, new.lane,
+                        new.state, 0, tx.now, False, dict(new.options))  # fmt: skip
+    document = new.stored_document if new.document is None else documents[new.document]
+    _keep_delivery(tx, new, delivery, document)
+    if new.state != "dead" and new.expect:
+        _expect(tx, new, delivery, fill)
+    if new.state == "planned":
+        item = Item(tx.next_id("work"), new.lane, new.priority, tx.now, delivery.id, "", message, delivery)
+        tx.add_work("deliver", item)
+    return seq, delivery.id
+
+
+def _replace(tx: Transaction, id: int, seq: int) -> None:
+    """Take back what a new message is sent instead of, unless it has arrived or is under way."""
+    message, state = tx.replaced[id]
+    tx.add("add_edges", (message, seq, "replay"))
+    if state in {"delivered", "sending", "replaced"}:
+        return
+    tx.replaced[id] = message, "replaced"
+    tx.add("set_delivery_states", (id, "replaced", 0, 0))
+    tx.tallies[f"deliveries_{state}"] -= 1
+    tx.tallies["deliveries_replaced"] += 1
+    tx.expect_nothing(id)
+    for (work,) in tx.con.execute(queries()["delivery_work"], (id,)).fetchall():
+        tx.finish_work("deliver", work)
+
+
+def _keep_delivery(tx: Transaction, new: NewMessage, d: Delivery, document: int | None) -> None:
+    options = json.dumps(d.options, ensure_ascii=False) if d.options else ""
+    tx.add("add_deliveries", (d.id, d.uid, d.message, document, new.replaces, d.destination, d.connection, d.type,
+                              d.lane, new.priority, d.state, 0, d.created_at, 0, options))  # fmt: skip
+    tx.tallies[f"deliveries_{d.state}"] += 1
+
+
+def _expect(tx: Transaction, new: NewMessage, d: Delivery, fill: _Filling) -> None:
+    for expected in new.expect:
+        row = (tx.next_id("acknowledgements"), d.id, d.message, d.destination, expected.kind,
+               fill.text(expected.ref), "awaited", "", expected.within, 0, None, 0, None, tx.now)  # fmt: skip
+        tx.add("add_acknowledgements", row)
+        tx.tallies["awaited"] += 1
 
 
 # --- what becomes of the work itself ---

@@ -242,8 +242,13 @@ class SqliteStore(Reader):
 
 def _size(o: Outcome) -> int:
     """Bytes of the bodies an outcome brings, about."""
-    bodies = sum(len(part) for new in o.messages for part in new.body if isinstance(part, bytes))
-    return bodies + sum(len(d.body) for d in o.documents) + (len(o.reply.raw) if o.reply else 0)
+    size = len(o.reply.raw) if o.reply else 0
+    for new in o.messages:
+        for part in new.body:
+            size += len(part) if isinstance(part, bytes) else part.width
+    for document in o.documents:
+        size += len(document.body)
+    return size
 
 
 def _sync_folder(folder: Path) -> None:
