@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from engine.verdict import below_each, concerned, verdict_of
+
 Light = Literal["good", "waiting", "bad", "none"]
 SIGNS: Mapping[Light, str] = {"good": "✓", "waiting": "⧖", "bad": "✕", "none": "·"}
 
@@ -50,8 +52,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Story:
+    """verdict: how it stands with what was asked for. whole: how with its thread, where that is another word."""
+
     title: str
     verdict: str
+    whole: str
     took: str
     steps: tuple[Step, ...]
 
@@ -63,9 +68,11 @@ def story(data: Mapping[str, Any]) -> Story:
     times = [at for step in roots for at in _times(step)]
     span = _seconds(min(times), max(times)) if times else 0.0
     count = len(data["messages"])
+    verdict, whole = verdict_of(concerned(data)), verdict_of(data)
     return Story(
         title=_title(data),
-        verdict=_verdict(data),
+        verdict=verdict,
+        whole=whole if whole != verdict else "",
         took=f"{spoken(span)}, {count} message{'' if count == 1 else 's'}",
         steps=tuple(roots),
     )
@@ -92,7 +99,7 @@ class _Builder:
         self._messages = {row["id"]: row for row in data["messages"]}
         self._documents = {row["id"]: row for row in data["documents"]}
         self._deliveries: dict[str, dict[str, Any]] = {row["message"]: row for row in data["deliveries"]}
-        self._children = _adjacency(data)
+        self._children = below_each(data)
         self._told: set[str] = set()
 
     def roots(self) -> list[Step]:
@@ -139,7 +146,21 @@ class _Builder:
             for ack in self._data["acknowledgements"]
             if ack["by"] == name and ack["after_ms"] is not None
         }
-        return ", ".join(sorted(told))
+        return ", ".join(sorted(told)) or self._said_later(name)
+
+    def _said_later(self, name: str) -> str:
+        """What a message says of what was settled before: the same again, or another word, which is an exception."""
+        for found in self._data["exceptions"]:
+            said = found["context"]
+            if found["message"] == name and "acknowledgement" in said and "status" in said:
+                against = f", against the first ({found['id']})" if found["code"] == "ack.conflict" else ""
+                return f"{said['status']}{against}"
+        sent = {edge["from"] for edge in self._data["edges"] if (edge["to"], edge["kind"]) == (name, "acknowledges")}
+        kind = self._messages[name]["type"]
+        states = {
+            ack["state"] for ack in self._data["acknowledgements"] if ack["message"] in sent and ack["kind"] == kind
+        }
+        return ", ".join(word for state, word in _AGAIN.items() if state in states)
 
     def _lights(self, row: Mapping[str, Any], delivery: Mapping[str, Any] | None) -> Lights:
         waiting = [ack["state"] for ack in self._data["acknowledgements"] if ack["message"] == row["id"]]
@@ -149,7 +170,7 @@ class _Builder:
     def _exceptions(self, name: str, delivery: Mapping[str, Any] | None) -> list[Step]:
         uid = delivery["id"] if delivery else None
         return [
-            Step(found["opened"], found["id"], "", _told(found), found["id"], bad=found["state"] == "open")
+            Step(found["opened"], found["id"], "", _told(found, delivery), found["id"], bad=found["state"] == "open")
             for found in self._data["exceptions"]
             if (found["delivery"] == uid if found["delivery"] else found["message"] == name)
         ]
@@ -161,31 +182,37 @@ class _Builder:
             if ack["message"] == name and ack["state"] in {"awaited", "overdue"}
         ]
         if delivery and delivery["state"] in {"planned", "retrying", "held"}:
-            steps.append(
-                Step("", "delivery", "", f"{delivery['state']}, {len(delivery['attempts'])} attempts", missing=True)
-            )
+            steps.append(Step("", "delivery", f"to {delivery['destination']}", _outlook(delivery), missing=True))
         return steps
 
 
+_AGAIN = {"positive": "accepted again", "negative": "rejected again"}
 _CONTROL = {"interchange": "ISA", "group": "GS"}
-# Exceptions that say nothing about the order itself: a message beside it was in its way.
-_BESIDE = frozenset({"dup.conflict", "ack.conflict"})
 
 
-def _told(found: Mapping[str, Any]) -> str:
+def _told(found: Mapping[str, Any], delivery: Mapping[str, Any] | None) -> str:
+    """The sentence and its place; of a refused delivery also what the receiver itself said."""
+    said = ""
+    if delivery and delivery["refusal"] and "cause" in found["context"]:
+        words = [delivery["refusal"].get(name) for name in ("code", "message")]
+        said = f" ({delivery['destination']} says {': '.join(filter(None, words))})" if any(words) else ""
     place = f" at {found['place']}" if found["place"] else ""
     over = f" ({found['state']}: {found['reason']})" if found["state"] != "open" else ""
-    return f"{found['code']}: {found['text']}{place}{over}"
+    return f"{found['code']}: {found['text']}{said}{place}{over}"
 
 
-def _adjacency(data: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Message to the messages below it. An acknowledgement hangs below what it acknowledges, not below its cause."""
-    children: dict[str, list[str]] = {}
-    for edge in data["edges"]:
-        source, target = edge["from"], edge["to"]
-        if source.startswith("M") and target.startswith("M") and source != target:
-            children.setdefault(source, []).append(target)
-    return children
+def _outlook(delivery: Mapping[str, Any]) -> str:
+    """What is known of a delivery that has not ended. An attempt is stored when it has ended, never before."""
+    if delivery["state"] == "held":
+        return "held, until a person lets it go"
+    attempts = delivery["attempts"]
+    if not attempts:
+        return f"no attempt has ended since {delivery['created'][11:19]}: it is being sent, or waits for its turn"
+    last = attempts[-1]
+    if last["outcome"] not in {"transient", "ambiguous"}:
+        return f"it goes again after attempt {len(attempts)}, by a person's wish"
+    why = f"{last['code']}: {last['text']}" if last["text"] else last["code"]
+    return f"attempt {len(attempts)} of {last['at'][11:19]} failed ({why}); it goes again by itself"
 
 
 def _who(row: Mapping[str, Any]) -> str:
@@ -202,7 +229,8 @@ def _note(row: Mapping[str, Any], delivery: Mapping[str, Any] | None) -> str:
         number = f" attempt {len(delivery['attempts'])}" if len(delivery["attempts"]) > 1 else ""
         told.append(f"{sign} {last['code']}{number}  {spoken(last['ms'] / 1000)}")
     elif delivery:
-        told.append(f"{SIGNS[_delivered(delivery)]} {delivery['state']}")
+        sign = SIGNS[_delivered(delivery)]
+        told.append(f"{sign} under way" if delivery["state"] == "planned" else f"{sign} {delivery['state']}")
     if delivery and delivery["state"] == "replaced":
         told.append("sent again as another message")
     if row["state"] in {"filtered", "exception"}:
@@ -237,18 +265,6 @@ def _title(data: Mapping[str, Any]) -> str:
         if row["number"] == data["key"]:
             return f"{row['type'].replace('_', ' ')} {row['summary']}"
     return str(data["key"])
-
-
-def _verdict(data: Mapping[str, Any]) -> str:
-    waits = [row for row in data["exceptions"] if row["state"] == "open" and row["code"] not in _BESIDE]
-    if waits:
-        return f"STOPPED: {waits[0]['id']} {waits[0]['code']}"
-    if data["awaited"]:
-        missing = data["awaited"][0]
-        late = " (overdue)" if missing["overdue"] else ""
-        towards = "to" if missing["what"].startswith("delivery") else "from"
-        return f"awaiting {missing['what']} {towards} {missing['from']}{late}"
-    return "complete"
 
 
 def _times(step: Step) -> Iterator[str]:

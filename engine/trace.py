@@ -14,35 +14,38 @@ if TYPE_CHECKING:
 
 _OPEN = frozenset({"awaited", "overdue"})
 _UNFINISHED = frozenset({"planned", "retrying", "held"})
+_REFUSED = frozenset({"dead", "replaced"})
 
 
 async def trace(store: StoreReader, word: str, *, now: int, limit: int = 500) -> dict[str, Any] | None:
     """The story of a requisition, PO or control number, MSH-10 or message id; None when nothing goes by that name.
 
-    Shape: key, found_as, messages, documents, edges, deliveries, acknowledgements, exceptions, awaited (see
+    Shape: key, found_as, found, messages, documents, edges, deliveries, acknowledgements, exceptions, awaited (see
     docs/trace.md). Times are RFC 3339 UTC. `truncated` tells that the thread is longer than `limit` messages.
     """
     found = await store.seqs(word)
     if not found:
         return None
     thread = await store.thread([seq for seq, _ in found], limit=limit)
-    return tell(thread, word, sorted({what for _, what in found}), now)
+    return tell(thread, word, found, now)
 
 
-def tell(thread: Thread, word: str, found_as: Sequence[str], now: int) -> dict[str, Any]:
-    """A thread's rows as the documented data. Pure."""
+def tell(thread: Thread, word: str, found: Sequence[tuple[int, str]], now: int) -> dict[str, Any]:
+    """A thread's rows as the documented data. Pure. found: (seq, what it was found as) of the messages word names."""
     uids = {row.delivery.id: row.delivery.uid for row in thread.deliveries}
+    refusals = {row.delivery: words for row in thread.exceptions if (words := _refusal(row))}
     control_ids: dict[int, dict[str, str]] = {}
     for seq, key in thread.keys:
         if key.kind in {"interchange", "group", "control"}:
             control_ids.setdefault(seq, {})[key.kind] = key.value
     return {
         "key": word,
-        "found_as": list(found_as),
+        "found_as": sorted({what for _, what in found}),
+        "found": [f"M{seq}" for seq in sorted(seq for seq, _ in found)],
         "messages": [_message(row, control_ids.get(row.seq, {})) for row in sorted(thread.messages, key=_when)],
         "documents": [_document(row) for row in thread.documents],
         "edges": _edges(thread),
-        "deliveries": [_delivery(row) for row in thread.deliveries],
+        "deliveries": [_delivery(row, refusals.get(row.delivery.id)) for row in thread.deliveries],
         "acknowledgements": [_acknowledgement(row, uids) for row in thread.acknowledgements],
         "exceptions": [_exception(row, uids) for row in thread.exceptions],
         "awaited": _awaited(thread, now),
@@ -105,7 +108,14 @@ def _edges(thread: Thread) -> list[dict[str, str]]:
     return edges
 
 
-def _delivery(row: DeliveryRecord) -> dict[str, Any]:
+def _refusal(row: ExceptionRecord) -> dict[str, str]:
+    """The receiver's own words about what it refused, as far as it gave any."""
+    if row.delivery is None or "cause" not in row.context:
+        return {}
+    return {name: row.context[name] for name in ("status", "code", "message", "pointer") if name in row.context}
+
+
+def _delivery(row: DeliveryRecord, refusal: dict[str, str] | None) -> dict[str, Any]:
     delivery = row.delivery
     return {
         "id": delivery.uid,
@@ -121,6 +131,7 @@ def _delivery(row: DeliveryRecord) -> dict[str, Any]:
             {"at": instant(at.started), "ms": at.ms, "outcome": at.outcome, "code": at.code, "text": at.text}
             for at in row.attempts
         ],
+        "refusal": refusal if delivery.state in _REFUSED else None,
     }
 
 
@@ -152,6 +163,7 @@ def _awaited(thread: Thread, now: int) -> list[dict[str, Any]]:
             "what": row.kind,
             "from": row.partner,
             "for": row.ref,
+            "message": f"M{row.message}",
             "due": instant(row.due_at),
             "overdue": bool(row.due_at and row.due_at < now),
         }
@@ -163,6 +175,7 @@ def _awaited(thread: Thread, now: int) -> list[dict[str, Any]]:
             "what": f"delivery of {row.delivery.type}",
             "from": row.delivery.destination,
             "for": f"M{row.delivery.message}",
+            "message": f"M{row.delivery.message}",
             "due": None,
             "overdue": False,
         }
@@ -170,7 +183,7 @@ def _awaited(thread: Thread, now: int) -> list[dict[str, Any]]:
         if row.delivery.state in _UNFINISHED
     ]  # fmt: skip
     missing += [
-        {"what": "processing", "from": "hilum", "for": row.id, "due": None, "overdue": False}
+        {"what": "processing", "from": "hilum", "for": row.id, "message": row.id, "due": None, "overdue": False}
         for row in thread.messages
         if row.direction == "in" and row.state == "received"
     ]

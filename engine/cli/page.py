@@ -25,11 +25,12 @@ time { font-variant-numeric: tabular-nums; opacity: .7 } .what { font-weight: 60
 def page(data: dict[str, Any]) -> str:
     told = story(data)
     title = html.escape(told.title)
+    verdict = told.verdict + (f" (its thread: {told.whole})" if told.whole else "")
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>\n'
         f"<body><header><h1>{title}</h1>"
-        f'<p class="sub">{html.escape(told.verdict)} · {html.escape(told.took)}</p></header>\n<main>'
+        f'<p class="sub">{html.escape(verdict)} · {html.escape(told.took)}</p></header>\n<main>'
         f"{_list(told.steps)}</main></body></html>\n"
     )
 

@@ -73,7 +73,8 @@ def _draw(data: dict[str, Any]) -> None:
     from engine.story import story
 
     told = story(data)
-    click.echo(f"{_bold(told.title)}    {_tinted(told.verdict, told.verdict)}    {told.took}")
+    whole = f"    (its thread: {_tinted(told.whole, told.whole)})" if told.whole else ""
+    click.echo(f"{_bold(told.title)}    {_tinted(told.verdict, told.verdict)}{whole}    {told.took}")
     for line in tree(told.steps):
         click.echo(line)
     if data["truncated"]:
