@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from engine import correlate, ids, logs, pipeline
 from engine.errors import Refused, Unavailable
 from engine.intake import Verdicts
-from engine.pipeline import Planner
+from engine.planner import Planner
 from engine.plugin import Format
 from engine.site.model import Site
 from engine.store.contract import Committed, NewException, Outcome, Settle, Store, Work
@@ -39,6 +39,7 @@ class Dispatch:
         self._site = site
         self._formats = formats
         self._verdicts = verdicts
+        self._planner = Planner(site(), formats, ids.new_id)
         self._tasks: list[asyncio.Task[None]] = []
         self._commits: set[asyncio.Task[bool]] = set()
         self._room = asyncio.Semaphore(_COMMITS)
@@ -150,17 +151,23 @@ class Dispatch:
         found = NewException(_DEFECT, text, "", context)
         return Outcome(work, state="exception", exceptions=(found,), site=self._site().version)
 
-    async def _plan(self, work: Work) -> Outcome:
+    def _present(self) -> Planner:
+        """The planner of the site as it is now."""
         site = self._site()
-        planner = Planner(work.message, site, self._formats, ids.now(), ids.new_id)
+        if self._planner.site is not site:
+            self._planner = Planner(site, self._formats, ids.new_id)
+        return self._planner
+
+    async def _plan(self, work: Work) -> Outcome:
+        planner, now = self._present(), ids.now()
         if work.step.startswith("resend:"):
-            return await self._plan_again(work, planner)
-        reading = pipeline.read(work.message, site, self._formats, again=work.step == "replay")
+            return await self._plan_again(work, planner, now)
+        reading = pipeline.read(work.message, planner, again=work.step == "replay")
         facts: dict[AwaitedNeed, Sequence[Awaited]] = {}
         if reading.needs:
             facts = dict(zip(reading.needs, await self._store.facts(reading.needs), strict=True))
         before = await self._before(work.subject) if work.step == "replay" else pipeline.NOTHING
-        return pipeline.plan(work, reading, facts, planner, before=before)
+        return pipeline.plan(work, reading, facts, planner, now=now, before=before)
 
     async def _before(self, seq: int) -> pipeline.Before:
         """What earlier runs made of a message."""
@@ -171,13 +178,13 @@ class Dispatch:
             tuple(row for row in thread.deliveries if row.delivery.message in caused),
         )
 
-    async def _plan_again(self, work: Work, planner: Planner) -> Outcome:
+    async def _plan_again(self, work: Work, planner: Planner, now: int) -> Outcome:
         record = await self._store.delivery(int(work.step.partition(":")[2]))
         rows = await self._store.documents([record.document]) if record and record.document else []
         if record is None or not rows:
             refusal = Refused("route.none", "there is no document to send again")
             return Outcome(work, state="exception", exceptions=(NewException(refusal.code, refusal.text),))
-        return pipeline.plan_again(work, rows[0], record.delivery.destination, record.delivery.id, planner)
+        return pipeline.plan_again(work, rows[0], record.delivery.destination, record.delivery.id, planner, now=now)
 
     async def _deadlines(self) -> None:
         """Acknowledgements whose time has come and that are still awaited become exceptions, once."""

@@ -2,15 +2,17 @@
 
 A *format* turns bytes into trees and trees into bytes (pure). A *kind* is a protocol: it makes listeners that hand
 received bytes to an `Intake`, and senders that deliver. `Registry` holds both; only `engine.wiring` fills it.
-"""
 
-from __future__ import annotations
+What is made for every message is a named tuple, since a frozen dataclass takes several times as long to make.
+Annotations are real types, not texts, since a named tuple would compile each text on import.
+"""
 
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Protocol
 
 import pydantic
 import pydantic_core
@@ -33,6 +35,8 @@ class Bare(str):
 
     __slots__ = ()
 
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 NULL: Final = Null()
 Value = str | Null | None
@@ -64,7 +68,7 @@ class Loop(Protocol):
     @property
     def path(self) -> str: ...
     @property
-    def scope(self) -> Scope: ...
+    def scope(self) -> "Scope": ...
     def nodes(self, node: Node) -> Sequence[Node]: ...
     def new(self, node: Node) -> Node: ...
     def place(self, node: Node, position: int) -> str:
@@ -117,8 +121,7 @@ class Profile:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One business message inside a stored message: an HL7 message, one X12 transaction set, one JSON body."""
 
     type: str
@@ -128,8 +131,7 @@ class Part:
     refusals: tuple[Refused, ...] = ()  # why it may not be mapped
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What a received acknowledgement says about something we sent.
 
     kind:     `997`. ref: what it speaks of, `PO/88/0001` (group code, GS06, ST02) or `PO/88` for a whole group.
@@ -144,8 +146,7 @@ class Receipt:
     details: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """A stored message's content, judged."""
 
     parts: tuple[Part, ...] = ()
@@ -156,8 +157,7 @@ class Opened:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """Who writes to whom and when; everything a format needs to wrap what a mapping wrote.
 
     type: the partner's word for what is sent (`850`, `OMS^O05^OMS_O05`). id: unique and stable, for MSH-10.
@@ -168,20 +168,18 @@ class Envelope:
     id: str
     at: dt.datetime
     usage: str = "P"
-    ours: Mapping[str, str] = field(default_factory=dict)
-    theirs: Mapping[str, str] = field(default_factory=dict)
-    options: Mapping[str, str] = field(default_factory=dict)
+    ours: Mapping[str, str] = _NOTHING
+    theirs: Mapping[str, str] = _NOTHING
+    options: Mapping[str, str] = _NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateKey:
+class TemplateKey(NamedTuple):
     kind: str
     value: Template
     scope: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Enveloped:
+class Enveloped(NamedTuple):
     """Bytes ready to store, with slots for the control numbers that the commit will allocate.
 
     refs: by acknowledgement kind, what an answer to it will refer to (`{"997": (b"PO/", Slot(...), b"/0001")}`).
@@ -190,7 +188,7 @@ class Enveloped:
     body: Template
     control_id: Template
     keys: tuple[TemplateKey, ...] = ()
-    refs: Mapping[str, Template] = field(default_factory=dict)
+    refs: Mapping[str, Template] = _NOTHING
 
 
 class Format(Protocol):
@@ -247,8 +245,7 @@ class ListenerOptions(Options):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What became of one received message. `refusal` is set when status is refused or conflict."""
 
     status: str  # accepted | duplicate | conflict | refused
@@ -284,16 +281,14 @@ class Listener(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Outbound:
+class Outbound(NamedTuple):
     """A delivery with the message it carries, as a sender gets it."""
 
     delivery: Delivery
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """The receiver has it. code: its own word (`AA`, `201`, `written`). reply: a body to keep as a message."""
 
     code: str

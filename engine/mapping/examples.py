@@ -177,7 +177,7 @@ class _Bench:
 
     def envelope(self) -> Envelope:
         kind = self.mapping.header.get("message") or self.mapping.type
-        return replace(self.setting.envelope, type=kind)
+        return self.setting.envelope._replace(type=kind)
 
 
 def _reason(wrong: ValueError) -> str:
