@@ -16,8 +16,6 @@ from typing import Any, NamedTuple
 from engine.message import Message
 from engine.store.sql import queries
 
-MOST = 50_000  # messages not filed; more than these get rows of their own at once, so that memory stays bounded
-
 
 class Arrival(NamedTuple):
     """One message in `arrivals.facts`; the view `arrived` counts its columns. dedup and sha256 in hex."""
@@ -60,9 +58,12 @@ class _Waiting(NamedTuple):
 
 
 class Arrivals:
-    """Changed only by what is committed."""
+    """Changed only by what is committed. most: messages not filed; those beyond get rows of their own at once, so that
+    memory stays bounded.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self.most = most
         self._waiting: dict[int, _Waiting] = {}  # by seq
         self._left: Counter[int] = Counter()  # messages not filed, by block
         self._firsts: dict[bytes, int] = {}  # seq by dedup digest
@@ -104,8 +105,8 @@ class Arrivals:
                 del self._left[known.block]
 
 
-def load(con: sqlite3.Connection) -> Arrivals:
-    found = Arrivals()
+def load(con: sqlite3.Connection, most: int) -> Arrivals:
+    found = Arrivals(most)
     for block, facts in con.execute(queries()["arrived"]):
         found.add(block, [Arrival(*_list(facts))])
     return found

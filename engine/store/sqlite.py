@@ -30,7 +30,7 @@ def system_clock() -> int:
 
 
 class SqliteStore(Reader):
-    """The Store contract. clock: microseconds since the epoch. most, memory: see Backlog."""
+    """The Store contract. clock: microseconds since the epoch. most, memory: see Backlog. unfiled: see Arrivals."""
 
     def __init__(
         self,
@@ -40,11 +40,12 @@ class SqliteStore(Reader):
         readers: int = 2,
         most: int = 50_000,
         memory: int = 32 << 20,
+        unfiled: int = 50_000,
     ) -> None:
         super().__init__(path, threads=readers)
         self.path = Path(path)
         self._clock = clock
-        self._most, self._memory = most, memory
+        self._most, self._memory, self._unfiled = most, memory, unfiled
         self._lock: IO[bytes] | None = None
         self._writer: Writer | None = None
         self._claims: Claims | None = None
@@ -90,7 +91,8 @@ class SqliteStore(Reader):
         finally:
             con.close()
         _sync_folder(self.path.parent)
-        return Writer(self.path, clock=self._clock, tell=self._tell, inside=self._inside), last
+        writer = Writer(self.path, clock=self._clock, tell=self._tell, inside=self._inside, unfiled=self._unfiled)
+        return writer, last
 
     def _claim_file(self) -> None:
         os.close(os.open(self.path, os.O_CREAT | os.O_RDONLY, 0o600))  # bodies hold patient data: ours alone

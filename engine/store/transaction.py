@@ -69,6 +69,7 @@ class Transaction:
         self.replaced: dict[int, tuple[int, str]] = {}  # delivery to be replaced -> its message, its state
         self.states: dict[int, str] = {}  # of the messages that are processed again
         self._memory = memory
+        self._room = memory.arrivals.most - len(memory.arrivals)
         self._rows: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
         self._arrived: list[Arrival] = []
         self._filed: set[int] = set()
@@ -122,7 +123,7 @@ class Transaction:
     def arrive(self, message: Message, *, dedup: bytes | None, lane: str, priority: int) -> None:
         """Take a message that only waits to be processed; its own row comes when it is filed."""
         item = Item(self.next_id("work"), lane, priority, self.now, message.seq, "", message)
-        if len(self._memory.arrivals) + len(self._arrived) >= arrivals.MOST or "\0" in message.control_id:
+        if len(self._arrived) >= self._room or "\0" in message.control_id:  # SQLite ends a JSON text's value there
             self.add_message(message, dedup=dedup, lane=lane, priority=priority)
             self.add_work("process", item)
             return

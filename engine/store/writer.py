@@ -59,12 +59,14 @@ class Settled:
 class Writer:
     """tell: called in this thread with what became of each transaction; hands it to the loop.
 
+    unfiled: see Arrivals.
+
     inside: runs a function in the loop's thread and waits for it, raising what it raised.
     """
 
     def __init__(
         self, path: Path, *, clock: Callable[[], int], tell: Callable[[Settled], None],
-        inside: Callable[[Callable[[], Any]], Any],
+        inside: Callable[[Callable[[], Any]], Any], unfiled: int = 50_000,
     ) -> None:  # fmt: skip
         self._path = path
         self._clock = clock
@@ -74,7 +76,8 @@ class Writer:
         self._held: Job | None = None
         self._thread = threading.Thread(target=self._run, name="hilum-store-writer", daemon=True)
         self._con = connect_writer(path)
-        self._memory = load_memory(self._con)
+        self._unfiled = unfiled
+        self._memory = load_memory(self._con, unfiled)
         self._doubt: tuple[int, Effects] | None = None
         self._tried = 0.0
         self.error: Unavailable | None = None
@@ -207,7 +210,7 @@ class Writer:
         return True
 
     def _reload(self) -> None:
-        fresh = load_memory(self._con)
+        fresh = load_memory(self._con, self._unfiled)
         self._memory.counters = fresh.counters
         self._memory.sites = fresh.sites
         self._memory.arrivals = fresh.arrivals
@@ -226,11 +229,11 @@ def _is_mistake(error: sqlite3.DatabaseError) -> bool:
     return isinstance(error, mistakes) or getattr(error, "sqlite_errorname", "") == "SQLITE_ERROR"
 
 
-def load_memory(con: sqlite3.Connection) -> Memory:
+def load_memory(con: sqlite3.Connection, unfiled: int) -> Memory:
     ids = dict(zip(TABLES, con.execute(queries()["last_ids"]).fetchone(), strict=True))
     counters = {(kind, name): value for kind, name, value in con.execute(queries()["counters"])}
     sites = dict(con.execute(queries()["site_numbers"]).fetchall())
-    return Memory({table: last or 0 for table, last in ids.items()}, counters, sites, arrivals.load(con))
+    return Memory({table: last or 0 for table, last in ids.items()}, counters, sites, arrivals.load(con, unfiled))
 
 
 def unavailable(error: sqlite3.Error) -> Unavailable:

@@ -18,8 +18,10 @@ from tests.store_kit import Clock, conserved
 Make = Callable[..., Store]
 IMPLEMENTATIONS: dict[str, Callable[[Path], Make]] = {
     "sqlite": lambda folder: lambda **options: SqliteStore(folder / "store.db", **options),
-    # little memory: work is paged in, bodies are read back from disk
-    "sqlite-small": lambda folder: lambda **options: SqliteStore(folder / "store.db", most=8, memory=0, **options),
+    # little memory: work is paged in, bodies are read back from disk, most messages get rows of their own at once
+    "sqlite-small": lambda folder: (
+        lambda **options: SqliteStore(folder / "store.db", most=8, memory=0, unfiled=3, **options)
+    ),
 }
 
 
