@@ -21,7 +21,8 @@ from engine.store.records import Awaited, AwaitedNeed
 from engine.supervise import forever
 
 _SLICE = 0.001  # seconds of pipeline between two breaths of the event loop
-_REST = 0.004  # ... and how long it then leaves the loop to the listeners while messages are arriving
+_BREATH = 0.0003  # a turn of the loop that takes longer had others' work in it
+_REST = 0.02  # seconds that others may keep the pipeline waiting with such turns
 _HOLD = 0.1  # seconds that what is decided may wait for its commit, so that others share it
 _PULL = 256
 _THREAD = 5_000  # messages of a thread looked through for what a replayed message has caused before
@@ -73,8 +74,7 @@ class Dispatch:
                     before = await self._hand_over(outcomes, before)
                     handed, outcomes, held = handed + len(outcomes), [], time.perf_counter()
                 if time.perf_counter() - began > _SLICE:
-                    await asyncio.sleep(_REST if self._verdicts.accepting() else 0)
-                    began = time.perf_counter()
+                    began = await _give_way()
         except Unavailable:
             await self._store.release(works[handed:])
             raise
@@ -200,6 +200,21 @@ class Dispatch:
         except Unavailable:
             await self._store.release([work for _, works in lanes for work in works])
             raise
+
+
+async def _give_way() -> float:
+    """Let the loop turn until it has nothing better to do: senders wait for their answers, nobody for the pipeline.
+
+    Returns the time, as `time.perf_counter` tells it.
+    """
+    began = now = time.perf_counter()
+    while now - began < _REST:
+        before = now
+        await asyncio.sleep(0)
+        now = time.perf_counter()
+        if now - before < _BREATH:
+            break
+    return now
 
 
 def _expired(work: Work, row: Awaited | None) -> Outcome:
