@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from channels.formats.hl7v2 import FORMAT, read_header
 from channels.formats.hl7v2.definitions import STRUCTURES
-from channels.formats.hl7v2.grammar import match
 from channels.formats.hl7v2.header import STANDARD, Separators
+from channels.formats.hl7v2.matching import match
 from channels.formats.hl7v2.syntax import Syntax, syntax
-from channels.formats.hl7v2.tree import Segment
+from channels.formats.hl7v2.tree import Lines
 from engine.errors import Refused
 from engine.plugin import Envelope, PathError, Profile
 
@@ -64,9 +64,10 @@ def test_nothing_makes_the_accept_path_raise(raw: bytes) -> None:
 @settings(max_examples=300)
 @given(st.lists(NAMES, max_size=25))
 def test_matching_keeps_every_segment_in_its_order(names: list[str]) -> None:
-    segments = [Segment(name, syntax()) for name in ["MSH", *names]]
+    texts = [f"{name}|{number}" for number, name in enumerate(["MSH", *names])]
+    lines = Lines(texts, ["\r"] * len(texts), syntax())
     for definition in STRUCTURES.values():
-        assert list(match(definition, segments).root.segments()) == segments
+        assert [segment.text for segment in match(definition, lines).root.segments()] == texts
 
 
 @settings(max_examples=500)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from channels.formats.hl7v2 import FORMAT
+from channels.formats.hl7v2 import FORMAT, matching
 from channels.formats.hl7v2.definitions import NOTATIONS, SEGMENTS, STRUCTURES, is_simple
-from channels.formats.hl7v2.grammar import GroupDefinition, match, read_notation
+from channels.formats.hl7v2.grammar import GroupDefinition, read_notation
+from channels.formats.hl7v2.matching import match
 from channels.formats.hl7v2.syntax import syntax
-from channels.formats.hl7v2.tree import Group, Segment
+from channels.formats.hl7v2.tree import Group, Lines, Segment
 from engine.plugin import Profile
 
 
-def segments(names: str) -> list[Segment]:
-    return [Segment(name, syntax()) for name in names.split()]
+def segments(names: str) -> Lines:
+    return Lines(names.split(), ["\r"] * len(names.split()), syntax())
 
 
 def shape(group: Group) -> str:
@@ -188,7 +189,8 @@ def test_a_lost_segment_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests of this page can fail: with unexpected segments dropped, the message does not render the same."""
     raw = b"MSH|^~\\&|A|B|C|D|2026||OMS^O05|7|P|2.5.1\rORC|NW\rZQD|1\rRQD|1\r"
     assert FORMAT.open(raw, Profile()).parts[0].node.render() == raw
-    monkeypatch.setattr("channels.formats.hl7v2.grammar._Matching.leave", lambda self, segment: None)
+    monkeypatch.setattr("channels.formats.hl7v2.matching._Matching.leave", lambda self, number: None)
+    monkeypatch.setattr("channels.formats.hl7v2.matching._remembered", matching._matched)
     assert FORMAT.open(raw, Profile()).parts[0].node.render() != raw
 
 

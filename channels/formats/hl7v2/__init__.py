@@ -13,13 +13,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from channels.formats.hl7v2 import envelope as accept
 from channels.formats.hl7v2 import writing
 from channels.formats.hl7v2.definitions import STRUCTURES, structure_of
-from channels.formats.hl7v2.grammar import FLAT, GroupDefinition, Matched, match
+from channels.formats.hl7v2.grammar import FLAT, GroupDefinition
 from channels.formats.hl7v2.header import BOM, Header, read_header
 from channels.formats.hl7v2.leaves import leaves
+from channels.formats.hl7v2.matching import Matched, match
 from channels.formats.hl7v2.paths import unknown
 from channels.formats.hl7v2.structure import MessageScope
 from channels.formats.hl7v2.syntax import syntax
-from channels.formats.hl7v2.tree import Group, Message, Segment, tokenize
+from channels.formats.hl7v2.tree import Group, Message, cut
 from engine.errors import Refused
 from engine.message import Unit
 from engine.plugin import Envelope, Enveloped, Format, Node, Opened, Part, PathError, Profile
@@ -84,20 +85,12 @@ def parse(raw: bytes, header: Header) -> tuple[Message, Matched, tuple[str, ...]
     body = raw.removeprefix(BOM)
     text = body.decode(header.charset)
     marks = syntax(header.separators, header.charset)
-    segments = tokenize(text, marks)
     name = structure_of(accept.message_type(header), header.structure)
-    matched = match(STRUCTURES[name], segments) if name else Matched(_flat(segments))
-    warnings = marks.warnings(text[4 + len(header.separators.encoding) :])
+    matched = match(STRUCTURES[name] if name else FLAT, cut(text, marks))
+    warnings = marks.warnings(text, 4 + len(header.separators.encoding))
     if matched.unknown:
         warnings = (*warnings, "hl7.unknown_segment")
     return Message(matched.root, marks, raw[: len(raw) - len(body)]), matched, warnings
-
-
-def _flat(segments: Iterable[Segment]) -> Group:
-    root = Group(FLAT)
-    for segment in segments:
-        root.add(segment.id, segment)
-    return root
 
 
 FORMAT: Format = HL7v2()

@@ -31,6 +31,7 @@ class Spot:
 def reader(spot: Spot) -> Read:
     """Read a value: unescaped, NULL for `""` (of the whole field too), None when empty or not there."""
     number, repetition, chosen = spot.field, spot.repetition, spot.chosen
+    first = spot == Spot(number)
     value_of = part_reader(spot)
 
     def read(segment: Segment) -> Value:
@@ -38,6 +39,8 @@ def reader(spot: Spot) -> Read:
         if number >= len(fields):
             return None
         text = fields[number]
+        if first and text.isalnum():  # most values: no separator is a letter or a digit
+            return text
         if segment.syntax.repetition in text or repetition or chosen:
             text = _repetition(segment, text, repetition, chosen)
         return value_of(segment.syntax, text) if text else None
@@ -75,12 +78,19 @@ def verbatim(number: int) -> Read:
 
 def writer(spot: Spot) -> Write:
     """Write a value, escaped; what is missing before it is added empty. Raises Refused (`hl7.value`)."""
+    number, component, subcomponent = spot.field, spot.component, spot.subcomponent
+    somewhere = bool(spot.repetition or spot.chosen)
 
     def write(segment: Segment, value: str | Null) -> None:
         syntax = segment.syntax
         text = syntax.encode(value) if isinstance(value, str) else '""'
-        old = segment.fields[spot.field] if spot.field < len(segment.fields) else ""
-        segment.write(spot.field, _replaced(segment, old, spot, text))
+        fields = segment.values or segment.fields
+        old = fields[number] if number < len(fields) else ""
+        if old or somewhere:
+            text = _replaced(segment, old, spot, text)
+        elif component or subcomponent:
+            text = syntax.component * component + syntax.subcomponent * subcomponent + text
+        segment.write(number, text)
 
     return write
 
@@ -106,18 +116,26 @@ def _is(segment: Segment, repetition: str, component: int, value: str) -> bool:
 
 
 def _replaced(segment: Segment, old: str, spot: Spot, text: str) -> str:
-    syntax = segment.syntax
+    syntax, index = segment.syntax, spot.repetition
+    if not (index or spot.chosen or syntax.repetition in old):
+        return _repeated(old, spot, text, syntax)
     repetitions = old.split(syntax.repetition)
-    index = spot.repetition
     if spot.chosen is not None:
         index = _choose(segment, repetitions, *spot.chosen)
-    current = _at(repetitions, index)
-    components = ("" if current == '""' else current).split(syntax.component)
-    subcomponents = _at(components, spot.component).split(syntax.subcomponent)
-    _set(subcomponents, spot.subcomponent, text)
-    _set(components, spot.component, syntax.subcomponent.join(subcomponents))
-    _set(repetitions, index, syntax.component.join(components))
+    _set(repetitions, index, _repeated(_at(repetitions, index), spot, text, syntax))
     return syntax.repetition.join(repetitions)
+
+
+def _repeated(old: str, spot: Spot, text: str, syntax: Syntax) -> str:
+    """One repetition with another text at the spot's component and subcomponent."""
+    components = ("" if old == '""' else old).split(syntax.component)
+    current = _at(components, spot.component)
+    if spot.subcomponent or syntax.subcomponent in current:
+        subcomponents = current.split(syntax.subcomponent)
+        _set(subcomponents, spot.subcomponent, text)
+        text = syntax.subcomponent.join(subcomponents)
+    _set(components, spot.component, text)
+    return syntax.component.join(components)
 
 
 def _choose(segment: Segment, repetitions: list[str], component: int, value: str) -> int:
@@ -136,5 +154,6 @@ def _at(parts: list[str], index: int) -> str:
 
 
 def _set(parts: list[str], index: int, text: str) -> None:
-    parts.extend([""] * (index + 1 - len(parts)))
+    if index >= len(parts):
+        parts += [""] * (index + 1 - len(parts))
     parts[index] = text

@@ -1,8 +1,4 @@
-"""Message structures: HL7's abstract syntax read once into tables, and segments matched to them in one pass.
-
-Matching never drops and never moves a segment: what the structure does not expect stays where it came, inside the
-group that was open, and is reported.
-"""
+"""Message structures: HL7's abstract syntax read once into tables, and what of a structure a tree lacks."""
 
 from __future__ import annotations
 
@@ -10,9 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from channels.formats.hl7v2.tree import Group, Segment
+from channels.formats.hl7v2.tree import Group
 from engine.errors import Refused
 
+Problem = tuple[str, str]  # text and place of what is wrong with a message's structure
 _TOKEN = re.compile(r"[][{}()]|[A-Z][A-Z0-9_]*")
 
 
@@ -34,15 +31,17 @@ class Element:
 class GroupDefinition:
     """A group's elements with what matching needs precomputed. The root of a structure is one with an empty name.
 
+    asked: the elements that must be there, and the groups, which may lack something inside.
     table[i][name]: which element a segment belongs to when element i-1 was the last one seen (0: none yet).
     ranks: position of each element by name, the last where a name stands twice.
     """
 
-    __slots__ = ("elements", "firsts", "known", "name", "ranks", "table")
+    __slots__ = ("asked", "elements", "firsts", "known", "name", "ranks", "table")
 
     def __init__(self, name: str, elements: tuple[Element, ...]) -> None:
         self.name = name
         self.elements = elements
+        self.asked = tuple(element for element in elements if element.required or element.group)
         self.firsts = _firsts(elements)
         self.table = tuple(_next(elements, last) for last in range(-1, len(elements)))
         self.ranks = {element.name: rank for rank, element in enumerate(elements)}
@@ -115,130 +114,26 @@ def _next(elements: tuple[Element, ...], last: int) -> dict[str, int]:
 FLAT = GroupDefinition("", ())  # of messages whose structure is not defined: no groups, any segment
 
 
-# --- matching ---------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Matched:
-    """problems: `hl7.structure` refusals, each with its place. unknown: whether segments stand that no one defined."""
-
-    root: Group
-    problems: tuple[Refused, ...] = ()
-    unknown: bool = False
-
-
-def match(definition: GroupDefinition, segments: Iterable[Segment]) -> Matched:
-    """Put segments into the groups of a structure: each into the innermost open group that can take it.
-
-    A required element that is passed over, and a segment the structure has but not there, are problems (100). Z
-    segments may stand anywhere.
-    """
-    return _Matching(definition).run(segments)
-
-
-class _Matching:
-    """The open groups, outermost first, each with the rank it has come to."""
-
-    __slots__ = ("definition", "misplaced", "open", "problems", "unknown")
-
-    def __init__(self, definition: GroupDefinition) -> None:
-        self.definition = definition
-        self.open: list[tuple[Group, int]] = [(Group(definition), -1)]
-        self.problems: list[Refused] = []
-        self.misplaced: list[Segment] = []
-        self.unknown = False
-
-    def run(self, segments: Iterable[Segment]) -> Matched:
-        stack = self.open
-        for segment in segments:
-            name = segment.id
-            for depth in range(len(stack) - 1, -1, -1):
-                group, last = stack[depth]
-                rank = group.definition.table[last + 1].get(name)
-                if rank is not None:
-                    if depth < len(stack) - 1:
-                        self.close(depth)
-                    self.take(segment, depth, rank)
-                    break
-            else:
-                self.leave(segment)
-        self.close(0)
-        self.passed(0, len(self.definition.elements))
-        root = stack[0][0]
-        return Matched(root, (*_out_of_order(root, self.misplaced), *self.problems), self.unknown)
-
-    def take(self, segment: Segment, depth: int, rank: int) -> None:
-        group, last = self.open[depth]
-        if rank > last + 1:
-            self.passed(depth, rank)
-        self.open[depth] = (group, rank)
-        element = group.definition.elements[rank]
-        if element.group is None:
-            group.add(segment.id, segment)
-            return
-        inner = Group(element.group)
-        group.add(element.name, inner)
-        self.open.append((inner, -1))
-        self.take(segment, depth + 1, element.group.table[0][segment.id])
-
-    def leave(self, segment: Segment) -> None:
-        """Keep a segment no open group expects, in the innermost one."""
-        name = segment.id
-        self.open[-1][0].add(name, segment)
-        if name[0] == "Z":
-            return
-        if name in self.definition.known:
-            self.misplaced.append(segment)
-        else:
-            self.unknown = True
-
-    def close(self, depth: int) -> None:
-        """Close the groups inside the one at depth."""
-        while len(self.open) > depth + 1:
-            self.passed(len(self.open) - 1, len(self.open[-1][0].definition.elements))
-            self.open.pop()
-
-    def passed(self, depth: int, rank: int) -> None:
-        """Report the required elements between what was seen last and rank."""
-        group, last = self.open[depth]
-        for element in group.definition.elements[last + 1 : rank]:
-            if element.required:
-                self.problems.append(missing(self.path(depth), element))
-
-    def path(self, depth: int) -> str:
-        """`ORDER[2]/OBSERVATION[1]`."""
-        names = []
-        for (outer, _), (inner, _) in zip(self.open[:depth], self.open[1 : depth + 1], strict=True):
-            name = inner.definition.name
-            names.append(f"{name}[{len(outer.index[name])}]")
-        return "/".join(names)
-
-
-def _out_of_order(root: Group, misplaced: list[Segment]) -> Iterator[Refused]:
-    counts: dict[str, int] = {}
-    wanted = iter(misplaced)
-    found = next(wanted, None)
-    for segment in root.segments() if found else ():
-        counts[segment.id] = counts.get(segment.id, 0) + 1
-        if segment is found:
-            text = f"{segment.id} stands where the structure does not allow it"
-            place = f"{segment.id}[{counts[segment.id]}]"
-            yield Refused("hl7.structure", text, place=place, status="100")
-            found = next(wanted, None)
-
-
-def missing(path: str, element: Element) -> Refused:
+def missing(path: str, element: Element) -> Problem:
     """The problem of a required segment or group that is not there, at `ORDER[1]: RQD`."""
     what = f"group {element.name}" if element.group else f"segment {element.name}"
-    place = f"{path}: {element.name}" if path else element.name
-    return Refused("hl7.structure", f"the required {what} is missing", place=place, status="100")
+    return f"the required {what} is missing", f"{path}: {element.name}" if path else element.name
 
 
-def absent(group: Group, path: str = "") -> Iterator[Refused]:
+def refusal(text: str, place: str) -> Refused:
+    return Refused("hl7.structure", text, place=place, status="100")
+
+
+def absent(group: Group, path: str = "") -> list[Problem]:
     """The required elements a written tree does not have."""
-    for element in group.definition.elements:
-        found = group.index.get(element.name, ())
-        if element.required and not found:
-            yield missing(path, element)
-        for position, inner in enumerate(found, 1):
-            if isinstance(inner, Group):
+    problems: list[Problem] = []
+    index = group.index
+    for element in group.definition.asked:
+        found = index[element.name]
+        if not found and element.required:
+            problems.append(missing(path, element))
+        elif element.group:
+            for position, inner in enumerate(found, 1):
                 place = f"{element.name}[{position}]"
-                yield from absent(inner, f"{path}/{place}" if path else place)
+                problems += absent(inner, f"{path}/{place}" if path else place)
+    return problems

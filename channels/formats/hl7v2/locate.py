@@ -20,7 +20,7 @@ def finder(up: int, steps: Sequence[Step], target: Target) -> Find:
     A Z segment stands where its sender put it: it is looked for in all of the group, then outward, but never in
     another repetition of a group we are in.
     """
-    if not (up or steps or target.occurrence or target.by or is_local(target.name)):
+    if _is_direct(up, steps, target):
         return _direct(target.name)
 
     def find(node: Node) -> Segment | None:
@@ -41,6 +41,8 @@ def finder(up: int, steps: Sequence[Step], target: Target) -> Find:
 
 def maker(up: int, steps: Sequence[Step], target: Target) -> Make:
     """As `finder`, but never further outward, and what is not there is added where the structure places it."""
+    if _is_direct(up, steps, target):
+        return _direct_or_new(target)
 
     def make(node: Node) -> Segment:
         group = outward(node, up).at
@@ -73,7 +75,7 @@ def outward(node: Node, up: int) -> Node:
 def enter(at: object, steps: Iterable[Step]) -> Group | None:
     """The group that steps lead to; None when the message has it not."""
     for step in steps:
-        found = at.index.get(step.name, ()) if isinstance(at, Group) else ()
+        found = at.index[step.name] if isinstance(at, Group) else ()
         if step.occurrence >= len(found):
             return None
         at = found[step.occurrence]
@@ -83,7 +85,7 @@ def enter(at: object, steps: Iterable[Step]) -> Group | None:
 def ensure(group: Group, steps: Iterable[Step]) -> Group:
     """The group that steps lead to, added where it is not there."""
     for step in steps:
-        while len(group.index.get(step.name, ())) <= step.occurrence:
+        while len(group.index[step.name]) <= step.occurrence:
             add_group(group, step.name)
         group = group.index[step.name][step.occurrence]
     return group
@@ -114,7 +116,7 @@ def pick(group: Group | None, target: Target) -> Segment | None:
 
 def candidates(group: Group, target: Target) -> Iterator[Segment]:
     """The segments with a target's name, and its value where it is chosen by one."""
-    return _matching(group.segments() if is_local(target.name) else group.index.get(target.name, ()), target)
+    return _matching(group.segments() if is_local(target.name) else group.index[target.name], target)
 
 
 def _matching(segments: Iterable[Segment], target: Target) -> Iterator[Segment]:
@@ -148,9 +150,24 @@ def syntax_of(node: Node) -> Syntax:
     return syntax
 
 
+def _is_direct(up: int, steps: Sequence[Step], target: Target) -> bool:
+    """Whether a target is simply the first segment of its name in the group a node is at."""
+    return not (up or steps or target.occurrence or target.by or is_local(target.name))
+
+
 def _direct(name: str) -> Find:
     def find(node: Node) -> Segment | None:
-        found = node.at.index.get(name)
+        found: list[Segment] = node.at.index[name]
         return found[0] if found else None
 
     return find
+
+
+def _direct_or_new(target: Target) -> Make:
+    name = target.name
+
+    def make(node: Node) -> Segment:
+        found: list[Segment] = node.at.index[name]
+        return found[0] if found else add_segment(node.at, target, syntax_of(node))
+
+    return make

@@ -195,7 +195,7 @@ class NodeLoop:
     def nodes(self, node: Node) -> Sequence[Node]:
         found = [outward(node, self._up)]
         for step in self._steps:
-            found = [Node(group, outer) for outer in found for group in outer.at.index.get(step.name, ())]
+            found = [Node(group, outer) for outer in found for group in outer.at.index[step.name]]
         if self._target:
             found = [Node(segment, outer) for outer in found for segment in candidates(outer.at, self._target)]
         return found
@@ -205,7 +205,7 @@ class NodeLoop:
         outer = outward(node, self._up)
         steps = self._steps if self._target else self._steps[:-1]
         for step in steps:
-            found = outer.at.index.get(step.name)
+            found = outer.at.index[step.name]
             outer = Node(found[-1] if found else add_group(outer.at, step.name), outer)
         if self._target:
             return Node(add_segment(outer.at, self._target, syntax_of(node)), outer)

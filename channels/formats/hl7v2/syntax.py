@@ -47,6 +47,8 @@ class Syntax:
 
     def encode(self, value: str) -> str:
         """A value as text that holds no structure. Raises Refused when there is no escape character to do it with."""
+        if value.isalnum():
+            return value
         if value == '""':
             return self._hexadecimal('"') * 2  # as it stands it would say "delete"
         if self.special.search(value) is None:
@@ -55,10 +57,11 @@ class Syntax:
             raise Refused("hl7.value", "the value needs escapes, and the message has no escape character")
         return self.special.sub(self._written, value)
 
-    def warnings(self, text: str) -> tuple[str, ...]:
-        """Codes for escapes in a message's text (without MSH-2) that are kept as they are."""
-        if self.escape not in text:
+    def warnings(self, text: str, start: int = 0) -> tuple[str, ...]:
+        """Codes for escapes in a message's text, from start (behind MSH-2) on, that are kept as they are."""
+        if text.find(self.escape, start) < 0:
             return ()
+        text = text[start:]
         rest = self.read.sub(lambda found: found[0] if found[2] and self._meant(found) == found[0] else "", text)
         bad = ("hl7.bad_escape",) if self.escape in rest else ()
         return (*bad, "hl7.kept_escape") if self.kept.search(text) else bad

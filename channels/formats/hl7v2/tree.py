@@ -1,26 +1,38 @@
 """The message as a tree that loses no byte: segments keep their text and their ends, and split only when read.
 
-A `Node` is what paths are read from: a place in the tree together with the scope around it, so that inner scopes can
-look outward. Trees hold no references upward and need no garbage collector.
+A tree of a received message is unfolded as it is asked for: groups and segments that nobody reads are never made. A
+`Node` is what paths are read from: a place in the tree together with the scope around it, so that inner scopes can look
+outward. Trees hold no references upward and need no garbage collector.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from channels.formats.hl7v2.syntax import Syntax
 
 if TYPE_CHECKING:
     from channels.formats.hl7v2.grammar import GroupDefinition
+    from channels.formats.hl7v2.matching import Layout
 
 _ENDS = re.compile("([\r\n]+)")
 _HEADERS = frozenset({"MSH", "FHS", "BHS"})  # their first field is the separator itself
 
 
+class Lines(NamedTuple):
+    """A received message's segments as text, without their ends, and those."""
+
+    texts: list[str]
+    ends: list[str]
+    syntax: Syntax
+
+
 class Segment:
-    """One segment. `text` is as received or None once written to; `fields[n]` is field n, `fields[0]` the name."""
+    """One segment. `text` is as received or None once written to; `fields[n]` is field n, `fields[0]` the name.
+
+    values: the fields, once they were asked for.
+    """
 
     __slots__ = ("end", "id", "syntax", "text", "values")
 
@@ -42,8 +54,9 @@ class Segment:
 
     def write(self, number: int, value: str) -> None:
         """Replace a field's text; the caller has escaped it."""
-        fields = self.fields
-        fields.extend([""] * (number + 1 - len(fields)))
+        fields = self.values or self.fields
+        if number >= len(fields):
+            fields += [""] * (number + 1 - len(fields))
         fields[number] = value
         self.text = None
 
@@ -58,41 +71,71 @@ class Segment:
         return mark.join(fields)
 
 
+class Index(dict[str, list[Any]]):
+    """What stands in a group, by name: segments, or groups. Empty for what is not there.
+
+    Of a received message, it is made from `lines` where `layout` says, name by name as they are asked for.
+    """
+
+    __slots__ = ("layout", "lines")
+
+    def __init__(self, layout: Layout | None = None, lines: Lines | None = None) -> None:
+        self.layout = layout
+        self.lines = lines
+
+    def __missing__(self, name: str) -> list[Any]:
+        found: list[Any] = []
+        self[name] = found
+        if self.layout is not None and self.lines is not None:
+            texts, ends, syntax = self.lines
+            for place in self.layout.places.get(name, ()):
+                if isinstance(place, int):
+                    found.append(Segment(texts[place], syntax, ends[place]))
+                else:
+                    found.append(Group(place.definition, Index(place, self.lines)))
+        return found
+
+
 class Group:
-    """Segments and groups in the order they came; `index` finds them by name."""
+    """Segments and groups: `index` finds them by name, `children` has them in the order they came."""
 
-    __slots__ = ("children", "definition", "index")
+    __slots__ = ("_children", "definition", "index")
 
-    def __init__(self, definition: GroupDefinition) -> None:
+    def __init__(self, definition: GroupDefinition, index: Index | None = None) -> None:
         self.definition = definition
-        self.children: list[Segment | Group] = []
-        self.index: dict[str, list[Any]] = {}
+        self.index = Index() if index is None else index
+        self._children: list[Segment | Group] | None = None
 
-    def add(self, name: str, child: Segment | Group) -> None:
-        self.children.append(child)
-        found = self.index.get(name)
-        if found is None:
-            self.index[name] = [child]
-        else:
-            found.append(child)
+    @property
+    def children(self) -> list[Segment | Group]:
+        children = self._children
+        if children is None:
+            index = self.index
+            order = index.layout.order if index.layout else ()
+            children = self._children = [index[name][position] for name, position in order]
+        return children
 
     def insert(self, name: str, child: Segment | Group) -> None:
         """Add a child after all that the structure places before it; what it does not know goes to the end."""
-        self.add(name, child)
-        ranks, children = self.definition.ranks, self.children
+        children = self.children
+        self.index[name].append(child)
+        ranks = self.definition.ranks
         last = len(ranks)
         rank = ranks.get(name, 0 if name == "MSH" else last)
-        place = len(children) - 1
+        place = len(children)
         while place and ranks.get(_name(children[place - 1]), last) > rank:
             place -= 1
-        children.insert(place, children.pop())
+        children.insert(place, child)
 
-    def segments(self) -> Iterator[Segment]:
+    def segments(self) -> list[Segment]:
+        """All of them, those of inner groups too."""
+        found: list[Segment] = []
         for child in self.children:
             if isinstance(child, Segment):
-                yield child
+                found.append(child)
             else:
-                yield from child.segments()
+                found += child.segments()
+        return found
 
 
 def _name(child: Segment | Group) -> str:
@@ -132,26 +175,31 @@ class Message(Node):
     __slots__ = ("prefix", "syntax")
 
     def __init__(self, root: Group, syntax: Syntax, prefix: bytes = b"") -> None:
-        super().__init__(root)
+        self.at = root
+        self.outer = None
         self.syntax = syntax
         self.prefix = prefix
 
     def render(self) -> bytes:
         """The message's bytes; those it was parsed from, but for what was written to."""
-        segments = list(self.at.segments())
+        segments = self.at.segments()
         for segment in segments[:-1]:
             segment.end = segment.end or "\r"
         text = "".join([part for segment in segments for part in (segment.spell(), segment.end)])
         return self.prefix + text.encode(self.syntax.codec)
 
 
-def tokenize(text: str, syntax: Syntax) -> list[Segment]:
+def cut(text: str, syntax: Syntax) -> Lines:
     """Segments of a message's text; CR, LF, CRLF and blank lines end them and are kept."""
     if "\n" not in text and "\r\r" not in text:
-        lines = text.split("\r")
-        last = lines.pop()
-        segments = [Segment(line, syntax) for line in lines]
-        return [*segments, Segment(last, syntax, "")] if last else segments
+        texts = text.split("\r")
+        ends = ["\r"] * len(texts)
+        if texts[-1]:
+            ends[-1] = ""
+        else:
+            del texts[-1], ends[-1]
+        return Lines(texts, ends, syntax)
     parts = _ENDS.split(text)
     pairs = zip(parts[::2], [*parts[1::2], ""], strict=True)
-    return [Segment(line, syntax, end) for line, end in pairs if line or end]
+    kept = [(line, end) for line, end in pairs if line or end]
+    return Lines([line for line, _ in kept], [end for _, end in kept], syntax)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
 
 from channels.formats.hl7v2.charset import codec_named
 from channels.formats.hl7v2.definitions import structure_of
-from channels.formats.hl7v2.grammar import absent
+from channels.formats.hl7v2.grammar import absent, refusal
 from channels.formats.hl7v2.header import STANDARD, Separators, legal_separators
 from channels.formats.hl7v2.syntax import Syntax, syntax
-from channels.formats.hl7v2.tree import Message, Segment
+from channels.formats.hl7v2.tree import Message
 from engine.errors import Refused
 from engine.plugin import Envelope, Enveloped, TemplateKey
 
 DEFAULT_VERSION = "2.5.1"
+_STANDARD_MARKS = STANDARD.field + STANDARD.encoding
 _IN_HEADERS = frozenset('+-./_"')  # of times, versions, charsets, structures and nulls
 UTF8 = "UNICODE UTF-8"
 
@@ -26,17 +30,16 @@ def envelop(message: Message, envelope: Envelope) -> Enveloped:
     UTF-8, which is named only when the message is not ASCII). Raises Refused at the place of what cannot be written.
     """
     _check_structure(message)
-    header = _header(message)
-    _fill(header, envelope)
-    target = syntax(_separators(envelope), "utf-8")
-    others = [segment for segment in message.at.segments() if segment.id != "MSH" and any(segment.fields[1:])]
-    segments = [header, *others]
-    codec = _name_charset(header, segments, envelope)
-    text = "".join([f"{_respell(segment, target)}\r" for segment in segments])
-    control_id = _decoded(header, 10)
-    sender = "|".join(_decoded(header, number) for number in (3, 4))
-    key = TemplateKey("control", (control_id.encode(),), sender)
-    return Enveloped((text.encode(codec),), (control_id.encode(),), (key,))
+    source = message.syntax
+    header = _header(message, envelope)
+    target = _target(envelope.options.get("separators", "") or _STANDARD_MARKS)
+    segments = [segment.fields for segment in message.at.segments() if segment.id != "MSH"]
+    lines = [line for fields in segments if len(line := _respell(fields, source, target)) > 3]
+    lines.insert(0, _respell_header(header, source, target))
+    data = _encoded(lines, header, source, target, envelope.options.get("charset", ""))
+    control_id = _decoded(header, 10, source).encode()
+    key = TemplateKey("control", (control_id,), f"{_decoded(header, 3, source)}|{_decoded(header, 4, source)}")
+    return Enveloped((data,), (control_id,), (key,))
 
 
 def control_id(identity: str, version: str) -> str:
@@ -44,40 +47,42 @@ def control_id(identity: str, version: str) -> str:
     longest = 199 if version >= "2.7" else 20
     if len(identity) <= longest:
         return identity
-    return base64.b32encode(hashlib.sha256(identity.encode()).digest()).decode()[:20]
+    digest = hashlib.sha256(identity.encode()).digest()
+    return base64.b32encode(digest[:15]).decode()[:20]
 
 
 def _check_structure(message: Message) -> None:
-    for problem in absent(message.at):
-        if problem.place != "MSH":
-            raise problem
+    for text, place in absent(message.at):
+        if place != "MSH":
+            raise refusal(text, place)
 
 
-def _header(message: Message) -> Segment:
-    """What the mapping wrote of MSH, as a copy: the tree may be written again in another envelope."""
-    found = message.at.index.get("MSH")
-    return Segment(found[0].spell() if found else "MSH", message.syntax)
+# --- MSH --------------------------------------------------------------------------------------------------------------
+def _header(message: Message, envelope: Envelope) -> list[str]:
+    """MSH-n at n: what the mapping wrote of it, and the rest from the envelope. The tree is left as it is."""
+    source, written = message.syntax, message.at.index["MSH"]
+    own: list[str] = written[0].fields if written else []
+    version = _decoded(own, 12, source) or envelope.options.get("version", DEFAULT_VERSION)
+    ours, theirs = envelope.ours.get("hl7", ""), envelope.theirs.get("hl7", "")
+    header = [*_constants(source, envelope.type, version, ours, theirs, envelope.usage)]
+    header[7] = _timestamp(envelope.at)
+    header[10] = source.encode(control_id(envelope.id, version))
+    if own:
+        header += [""] * (len(own) - len(header))
+        for number, value in enumerate(own):
+            header[number] = value or header[number]
+    return header
 
 
-def _fill(header: Segment, envelope: Envelope) -> None:
-    version = _decoded(header, 12) or envelope.options.get("version", DEFAULT_VERSION)
-    application, _, facility = envelope.ours.get("hl7", "").partition("|")
-    their_application, _, their_facility = envelope.theirs.get("hl7", "").partition("|")
-    values = {
-        2: header.syntax.separators.encoding,
-        3: _components(header, application),
-        4: _components(header, facility),
-        5: _components(header, their_application),
-        6: _components(header, their_facility),
-        7: envelope.at.strftime("%Y%m%d%H%M%S%z"),
-        9: _components(header, _type(envelope.type, version)),
-        10: header.syntax.encode(control_id(envelope.id, version)),
-        11: envelope.usage,
-        12: version,
-    }
-    for number, value in values.items():
-        if number >= len(header.fields) or not header.fields[number]:
-            header.write(number, value)
+@lru_cache(maxsize=256)
+def _constants(source: Syntax, kind: str, version: str, ours: str, theirs: str, usage: str) -> tuple[str, ...]:
+    """MSH-0 to MSH-12 but for the time (7) and the control id (10), as partners have it configured."""
+    application, _, facility = ours.partition("|")
+    their_application, _, their_facility = theirs.partition("|")
+    names = (application, facility, their_application, their_facility)
+    spelled = [_components(source, name) for name in names]
+    kind = _components(source, _type(kind, version))
+    return ("MSH", source.field, source.separators.encoding, *spelled, "", "", kind, "", usage, version)
 
 
 def _type(kind: str, version: str) -> str:
@@ -86,60 +91,50 @@ def _type(kind: str, version: str) -> str:
     return f"{kind}^{name}" if name and kind.count("^") == 1 and version >= "2.3.1" else kind
 
 
-def _components(header: Segment, text: str) -> str:
+def _components(source: Syntax, text: str) -> str:
     """A name as people configure it, `EHR` or `EHR^1.2.3^ISO`, as a field."""
-    return header.syntax.component.join(header.syntax.encode(part) for part in text.split("^"))
+    return source.component.join(source.encode(part) for part in text.split("^"))
 
 
-def _separators(envelope: Envelope) -> Separators:
-    marks = envelope.options.get("separators", "") or STANDARD.field + STANDARD.encoding
+def _timestamp(at: dt.datetime) -> str:
+    """`20261121093005-0600`"""
+    text = at.isoformat(timespec="seconds")
+    return text[:19].replace("-", "").replace("T", "").replace(":", "") + text[19:].replace(":", "")
+
+
+def _decoded(fields: Sequence[str], number: int, source: Syntax) -> str:
+    if number >= len(fields):
+        return ""
+    return source.decode(fields[number].split(source.component, 1)[0])
+
+
+# --- the receiver's separators and charset ----------------------------------------------------------------------------
+@lru_cache(maxsize=64)
+def _target(marks: str) -> Syntax:
+    """The syntax of MSH-1 and MSH-2 as partners have it configured. Raises Refused (`hl7.header`)."""
     if not 5 <= len(marks) <= 6 or not legal_separators(marks) or not _IN_HEADERS.isdisjoint(marks):
         text = "the separators to write are not five or six distinct marks that no header value needs"
         raise Refused("hl7.header", text, place="MSH-2")
-    return Separators(*marks)
+    return syntax(Separators(*marks), "utf-8")
 
 
-def _name_charset(header: Segment, segments: list[Segment], envelope: Envelope) -> str:
-    """The codec to write in, with MSH-18 saying so. Raises Refused (`hl7.charset`)."""
-    name = _decoded(header, 18) or envelope.options.get("charset", "")
-    plain = all(segment.spell().isascii() for segment in segments)
-    codec = codec_named(name or UTF8)
-    if not codec:
-        raise Refused("hl7.charset", "the character set to write is not one we know", place="MSH-18")
-    if not _decoded(header, 18) and (name or not plain):
-        header.write(18, name or UTF8)
-    counts: dict[str, int] = {}
-    for segment in segments:
-        counts[segment.id] = counts.get(segment.id, 0) + 1
-        _check_encodes(segment, codec, f"{segment.id}[{counts[segment.id]}]")
-    return codec
+def _respell_header(header: Sequence[str], source: Syntax, target: Syntax) -> str:
+    return target.field.join(("MSH", target.separators.encoding, _respell(header[3:], source, target)))
 
 
-def _check_encodes(segment: Segment, codec: str, place: str) -> None:
-    try:
-        segment.spell().encode(codec)
-    except UnicodeEncodeError as error:
-        number = segment.spell()[: error.start].count(segment.syntax.field) + (segment.id == "MSH")
-        text = f"a character of the value does not exist in {codec}"
-        raise Refused("hl7.charset", text, place=f"{place}-{number}") from None
-
-
-def _respell(segment: Segment, target: Syntax) -> str:
-    """A written segment's text with the receiver's separators, without trailing empty fields."""
-    source = segment.syntax
-    fields = list(segment.fields)
-    while len(fields) > 1 and not fields[-1]:
-        fields.pop()
-    if segment.id == "MSH":
-        fields = [fields[0], target.separators.encoding, *fields[3:]]
-        rest = [_translate(value, source, target) for value in fields[2:]]
-        return target.field.join([*fields[:2], *rest])
-    return target.field.join([_translate(value, source, target) for value in fields])
+def _respell(fields: Sequence[str], source: Syntax, target: Syntax) -> str:
+    """Fields with the receiver's separators, without trailing empty ones."""
+    size = len(fields)
+    while size and not fields[size - 1]:
+        size -= 1
+    if size < len(fields):
+        fields = fields[:size]
+    if source.separators != target.separators:
+        fields = [_translate(value, source, target) for value in fields]
+    return target.field.join(fields)
 
 
 def _translate(field: str, source: Syntax, target: Syntax) -> str:
-    if source.separators == target.separators or not field:
-        return field
     return target.repetition.join(
         target.component.join(
             target.subcomponent.join(
@@ -152,6 +147,29 @@ def _translate(field: str, source: Syntax, target: Syntax) -> str:
     )
 
 
-def _decoded(header: Segment, number: int) -> str:
-    text = header.fields[number] if number < len(header.fields) else ""
-    return header.syntax.decode(text.split(header.syntax.component, 1)[0])
+def _encoded(lines: list[str], header: list[str], source: Syntax, target: Syntax, charset: str) -> bytes:
+    """The message's bytes, with MSH-18 naming what they are written in. Raises Refused (`hl7.charset`)."""
+    named = _decoded(header, 18, source)
+    codec = codec_named(named or charset or UTF8)
+    if not codec:
+        raise Refused("hl7.charset", "the character set to write is not one we know", place="MSH-18")
+    lines.append("")
+    text = "\r".join(lines)
+    if not named and (charset or not text.isascii()):
+        header += [""] * (19 - len(header))
+        header[18] = charset or UTF8
+        lines[0] = _respell_header(header, source, target)
+        text = "\r".join(lines)
+    try:
+        return text.encode(codec)
+    except UnicodeEncodeError as error:
+        raise _unwritable(text[: error.start], codec, target) from None
+
+
+def _unwritable(before: str, codec: str, target: Syntax) -> Refused:
+    """The refusal of the character behind a message's beginning."""
+    lines = before.split("\r")
+    name = lines[-1][:3]
+    number = lines[-1].count(target.field) + (name == "MSH")
+    place = f"{name}[{sum(line[:3] == name for line in lines)}]-{number}"
+    return Refused("hl7.charset", f"a character of the value does not exist in {codec}", place=place)
