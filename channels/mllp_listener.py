@@ -84,24 +84,24 @@ class Desk:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, slots: list[_Slot]) -> None:
-        """Called for each connection that has read something; all of a turn go to the intake together."""
+        """Called for each connection that has read something; all of a turn go to the intake together.
+
+        The task's first step is in the loop's next turn, when all that could be read in this one has been.
+        """
         if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._begin)
+            task = asyncio.get_running_loop().create_task(self._serve())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         self._waiting += slots
 
-    def _begin(self) -> None:
+    async def _serve(self) -> None:
         batch, self._waiting = self._waiting, []
-        task = asyncio.get_running_loop().create_task(self._serve(batch))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _serve(self, batch: list[_Slot]) -> None:
-        frames = [slot for slot in batch if isinstance(slot.event, Frame)]
+        frames = [slot for slot in batch if type(slot.event) is Frame]
         try:
-            await self._accept(frames)
-            for slot in batch:
-                if isinstance(slot.event, Broken):
-                    slot.fill(await self._keep(slot.event))
+            if frames:
+                await self._accept(frames, [slot.event.payload for slot in frames])  # type: ignore[union-attr]
+            if len(frames) < len(batch):
+                await self._keep_all(batch)
         except Exception as error:
             logs.failure("defect", error, channel=self._name)
             for slot in batch:
@@ -110,34 +110,38 @@ class Desk:
         for connection in dict.fromkeys([slot.connection for slot in batch]):
             connection.flush()
 
-    async def _accept(self, slots: list[_Slot]) -> None:
-        if not slots:
-            return
+    async def _accept(self, slots: list[_Slot], payloads: list[bytes]) -> None:
         try:
-            verdicts = await self._intake.accept(*[slot.event.payload for slot in slots])  # type: ignore[union-attr]
+            verdicts = await self._intake.accept(*payloads)
         except Unavailable:
-            for slot in slots:
-                slot.fill(self._overloaded(slot.event.payload))  # type: ignore[union-attr]
+            for slot, payload in zip(slots, payloads, strict=True):
+                slot.fill(self._overloaded(payload))
             return
         if self._wait:
-            await asyncio.gather(*map(self._answer_later, slots, verdicts))
+            await asyncio.gather(*map(self._answer_later, slots, payloads, verdicts))
             return
-        for slot, verdict in zip(slots, verdicts, strict=True):
-            slot.fill(self._answer(slot.event.payload, verdict, verdict.refusal))  # type: ignore[union-attr]
+        now = self._now()
+        for slot, payload, verdict in zip(slots, payloads, verdicts, strict=True):
+            slot.answer = self._answer(payload, verdict, verdict.refusal, now)
+            slot.ready = True
 
-    async def _answer_later(self, slot: _Slot, verdict: Verdict) -> None:
+    async def _answer_later(self, slot: _Slot, payload: bytes, verdict: Verdict) -> None:
         """`answer: processed`: each message waits for its own verdict, whatever it was read together with."""
-        payload = slot.event.payload  # type: ignore[union-attr]
         try:
             refusal = verdict.refusal or await self._intake.processed(verdict)
-            slot.fill(self._answer(payload, verdict, refusal))
+            slot.fill(self._answer(payload, verdict, refusal, self._now()))
         except Unavailable:
             slot.fill(self._overloaded(payload))
         slot.connection.flush()
 
-    def _answer(self, payload: bytes, verdict: Verdict, refusal: Refused | None) -> bytes:
+    def _answer(self, payload: bytes, verdict: Verdict, refusal: Refused | None, now: dt.datetime) -> bytes:
         header = verdict.facts.context
-        return self._ack(header if isinstance(header, Header) else read_header(payload), payload, refusal)
+        return self._ack(header if isinstance(header, Header) else read_header(payload), payload, refusal, now)
+
+    async def _keep_all(self, batch: list[_Slot]) -> None:
+        for slot in batch:
+            if isinstance(slot.event, Broken):
+                slot.fill(await self._keep(slot.event))
 
     async def _keep(self, broken: Broken) -> bytes | None:
         """A broken frame is kept and never answered: its sender must not think it arrived, nor that it was judged."""
@@ -152,14 +156,14 @@ class Desk:
             return None
         text = "the message could not be stored, send it again later"
         refusal = Refused("store.unavailable", text, status=hl7_ack.SYSTEM_ERROR, reject=True)
-        return self._ack(read_header(payload), payload, refusal)
+        return self._ack(read_header(payload), payload, refusal, self._now())
 
-    def _ack(self, header: Header, payload: bytes, refusal: Refused | None) -> bytes:
+    def _ack(self, header: Header, payload: bytes, refusal: Refused | None, now: dt.datetime) -> bytes:
         outcome = hl7_ack.outcome_of(refusal)
         code = hl7_ack.answer_code(header, outcome, reply=hl7_ack.is_answer(header, payload))
         if not code:
             return b""
-        return frame(hl7_ack.build_ack(header, code=code, control_id=self._ids(), now=self._now(), refusal=refusal))
+        return frame(hl7_ack.build_ack(header, code=code, control_id=self._ids(), now=now, refusal=refusal))
 
 
 class _Connection(asyncio.Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from engine import logs
 from engine.errors import Refused, Unavailable
@@ -15,6 +15,7 @@ from engine.profile import profile_for
 from engine.site.model import ListenerConfig, Site
 from engine.store.contract import Appended, Incoming, NewException, Store
 
+_PRIORITY = 5
 _LIVELY = 0.005  # seconds after a message in which more are expected
 
 
@@ -62,19 +63,18 @@ class Reception:
 
     async def accept(self, *raws: bytes, type: str = "", control_id: str = "") -> list[Verdict]:
         site = self._site()
-        profile = self._profile(site, type)
-        units = [unit for raw in raws for unit in self._format.split(raw, profile)]
-        units = [
-            unit if unit.facts.dedup or unit.refusal else _identified(unit, type, control_id, self._config.name)
-            for unit in units
-        ]
+        profile, split = self._profile(site, type), self._format.split
+        units = [unit for raw in raws for unit in split(raw, profile)]
+        for position, unit in enumerate(units):
+            if not (unit.facts.dedup or unit.refusal):
+                units[position] = _identified(unit, type, control_id, self._config.name)
         self._verdicts.arrived()
-        appended = await self._store.append([self._incoming(unit, site) for unit in units])
+        appended = await self._store.append(self._incoming(units, site.version))
         return [_verdict(unit, row) for unit, row in zip(units, appended, strict=True)]
 
     async def refuse(self, raw: bytes, refusal: Refused) -> Verdict:
         unit = Unit(raw, Facts(self._config.format), refusal)
-        (row,) = await self._store.append([self._incoming(unit, self._site())])
+        (row,) = await self._store.append(self._incoming([unit], self._site().version))
         return _verdict(unit, row)
 
     async def processed(self, verdict: Verdict) -> Refused | None:
@@ -109,33 +109,26 @@ class Reception:
             known[type] = profile_for(site.partners[self._config.partner], listener=self._config, type=type)
         return known[type]
 
-    def _incoming(self, unit: Unit, site: Site) -> Incoming:
-        facts, config = unit.facts, self._config
-        refusal = None
-        if unit.refusal is not None:
-            refusal = self._exception(unit.refusal, facts)
-            logs.info(
-                "refused", channel=config.name, partner=config.partner, code=unit.refusal.code, size=len(unit.raw)
-            )
-        return Incoming(
-            raw=unit.raw,
-            channel=config.name,
-            partner=config.partner,
-            format=config.format,
-            type=facts.type,
-            control_id=facts.control_id,
-            control_place=facts.control_place,
-            sender=facts.sender,
-            dedup="" if refusal else facts.dedup,
-            keys=facts.keys,
-            warnings=facts.warnings,
-            site=site.version,
-            lane=f"{config.name}/{facts.sender}",
-            refusal=refusal,
-        )
+    def _incoming(self, units: Sequence[Unit], version: str) -> list[Incoming]:
+        """What one turn of the loop brings: by position, since it is made for every message."""
+        name, partner, format = self._config.name, self._config.partner, self._config.format
+        lanes = f"{name}/"
+        incoming = []
+        for raw, facts, refusal in units:
+            refused = self._exception(refusal, facts, raw) if refusal else None
+            dedup = "" if refused else facts.dedup
+            incoming.append(
+                Incoming(
+                    raw, name, partner, format, facts.type, facts.control_id, facts.sender, dedup, facts.keys,
+                    facts.warnings, version, lanes + facts.sender, _PRIORITY, refused, facts.control_place,
+                )
+            )  # fmt: skip
+        return incoming
 
-    def _exception(self, refusal: Refused, facts: Facts) -> NewException:
-        context = {"partner": self._config.partner, "channel": self._config.name, "type": facts.type}
+    def _exception(self, refusal: Refused, facts: Facts, raw: bytes) -> NewException:
+        config = self._config
+        logs.info("refused", channel=config.name, partner=config.partner, code=refusal.code, size=len(raw))
+        context = {"partner": config.partner, "channel": config.name, "type": facts.type}
         context |= {"control_id": facts.control_id, "status": refusal.status}
         told = {name: value for name, value in context.items() if value}
         return NewException(refusal.code, refusal.text, refusal.place, told)
@@ -150,10 +143,12 @@ def _identified(unit: Unit, type: str, control_id: str, channel: str) -> Unit:
 
 
 def _verdict(unit: Unit, row: Appended) -> Verdict:
-    refusal, status = unit.refusal, {"new": "accepted"}.get(row.status, row.status)
+    refusal, status = unit.refusal, row.status
     if refusal is not None:
         status = "refused"
-    elif row.status == "conflict":
+    elif status == "new":
+        status = "accepted"
+    elif status == "conflict":
         text = "another message with the same control id but other content was received before"
         hint = "the sender must give each message its own id"
         refusal = Refused("dup.conflict", text, place=unit.facts.control_place, hint=hint, status="205")
