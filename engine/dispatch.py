@@ -1,7 +1,7 @@
 """Claims received messages lane by lane, runs the pipeline over them in order, commits what it decided.
 
-The pipeline is plain code on the event loop, so a slice of it never runs longer than `_SLICE`; commits of earlier
-slices are in flight meanwhile, and the store keeps a lane closed until its commit is through.
+Work is claimed in rounds, and a few rounds go on at once; the store keeps a lane closed until its commit is through.
+The pipeline is plain code on the event loop, so a slice of it never runs longer than `_SLICE`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from engine.supervise import forever
 _SLICE = 0.001  # seconds of pipeline between two breaths of the event loop
 _BREATH = 0.0003  # a turn of the loop that takes longer had others' work in it
 _REST = 0.02  # seconds that others may keep the pipeline waiting with such turns
-_HOLD = 0.1  # seconds that what is decided may wait for its commit, so that others share it
+_ROUNDS = 4  # going on at once: while one is committed, the next is being decided
+_ROUND = 32  # messages; what is decided waits for the others of its round, and a crash costs no more than that
+_LANES = 8  # of a round; the others are for the next
 _PULL = 256
 _THREAD = 5_000  # messages of a thread looked through for what a replayed message has caused before
-_COMMITS = 4  # batches whose commit may be in flight at once
 _DEFECT = "internal.defect"
 
 
@@ -43,11 +44,11 @@ class Dispatch:
         self._planner = Planner(site(), formats, ids.new_id)
         self._tasks: list[asyncio.Task[None]] = []
         self._commits: set[asyncio.Task[bool]] = set()
-        self._room = asyncio.Semaphore(_COMMITS)
+        self._turn = asyncio.Lock()  # one round decides at a time, or each would take the others for senders
 
     async def start(self) -> None:
-        parts = {"dispatch": self._process, "deadlines": self._deadlines}
-        self._tasks = [asyncio.create_task(forever(name, round)) for name, round in parts.items()]
+        parts = [("dispatch", self._process)] * _ROUNDS + [("deadlines", self._deadlines)]
+        self._tasks = [asyncio.create_task(forever(name, round)) for name, round in parts]
 
     async def stop(self) -> None:
         """Claim and decide nothing more; what was decided is committed, the rest waits in the store."""
@@ -57,47 +58,31 @@ class Dispatch:
         await asyncio.gather(*self._commits, return_exceptions=True)
 
     async def _process(self) -> None:
-        lanes = await self._store.pull("process", _PULL, wait=1.0)
-        if lanes:
-            await self._run(lanes)
-
-    async def _run(self, lanes: Sequence[tuple[str, list[Work]]]) -> None:
-        """What is decided is committed while the rest is being decided, so that a crash costs little of it."""
+        lanes = await self._store.pull("process", _ROUND, wait=1.0, lanes=_LANES)
         works = [work for _, lane in lanes for work in lane]
+        if works:
+            await self._keep(await self._decided(works))
+
+    async def _decided(self, works: Sequence[Work]) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        before: asyncio.Task[bool] | None = None
-        handed, began, held = 0, time.perf_counter(), time.perf_counter()
         try:
-            for work in works:
-                outcomes.append(await self._decide(work))
-                if time.perf_counter() - held > _HOLD:
-                    before = await self._hand_over(outcomes, before)
-                    handed, outcomes, held = handed + len(outcomes), [], time.perf_counter()
-                if time.perf_counter() - began > _SLICE:
-                    began = await _give_way()
-        except Unavailable:
-            await self._store.release(works[handed:])
+            async with self._turn:
+                began = time.perf_counter()
+                for work in works:
+                    outcomes.append(await self._decide(work))
+                    if time.perf_counter() - began > _SLICE:
+                        began = await _give_way()
+        except BaseException:
+            await self._store.release(works)
             raise
-        if outcomes:
-            await self._hand_over(outcomes, before)
+        return outcomes
 
-    async def _hand_over(self, outcomes: list[Outcome], before: asyncio.Task[bool] | None) -> asyncio.Task[bool]:
-        await self._room.acquire()
-        task = asyncio.create_task(self._commit_after(before, outcomes))
+    async def _keep(self, outcomes: list[Outcome]) -> None:
+        """Commit; also when this round is cancelled meanwhile."""
+        task = asyncio.create_task(self._commit(outcomes))
         self._commits.add(task)
-        task.add_done_callback(self._committed)
-        return task
-
-    async def _commit_after(self, before: asyncio.Task[bool] | None, outcomes: list[Outcome]) -> bool:
-        """False when they were given back: then what follows them in their lanes must go back as well."""
-        if before is not None and not await before:
-            await self._store.release([outcome.work for outcome in outcomes])
-            return False
-        return await self._commit(outcomes)
-
-    def _committed(self, task: asyncio.Task[bool]) -> None:
-        self._commits.discard(task)
-        self._room.release()
+        task.add_done_callback(self._commits.discard)
+        await asyncio.shield(task)
 
     async def _commit(self, outcomes: list[Outcome]) -> bool:
         try:

@@ -126,21 +126,21 @@ class Claims:
         return [item.subject for item in self._backlogs["deliver"].lanes.claimed_items()]
 
     # --- claiming ---
-    async def pull(self, kind: str, limit: int, wait: float) -> Lanes:
+    async def pull(self, kind: str, limit: int, wait: float, lanes: int) -> Lanes:
         until = time.monotonic() + wait
         while True:
-            found = await self._pull_now(kind, limit) if self._able() else []
+            found = await self._pull_now(kind, limit, lanes) if self._able() else []
             left = until - time.monotonic()
             if found or left <= 0 or self._shut:
                 return found
             await self._pause(kind, left)
 
-    async def _pull_now(self, kind: str, limit: int) -> Lanes:
+    async def _pull_now(self, kind: str, limit: int, lanes: int) -> Lanes:
         if kind == "deadline":
             return await self._pull_deadlines(limit)
         backlog = self._backlogs[kind]
         await self._load(kind, backlog)
-        claimed = backlog.lanes.claim(limit, self._clock())
+        claimed = backlog.lanes.claim(limit, self._clock(), lanes)
         items = [item for _, lane in claimed for item in lane]
         try:
             works = await self._works(kind, items)

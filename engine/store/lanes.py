@@ -66,11 +66,11 @@ class Lanes:
         if lane.claimed == 0 and not lane.waiting and (lane.rank is None or item.priority < lane.rank):
             self._enqueue(item.lane, lane)
 
-    def claim(self, limit: int, now: int) -> list[tuple[str, list[Item]]]:
-        """Up to `limit` due items, the lanes sharing it evenly."""
+    def claim(self, limit: int, now: int, most: int) -> list[tuple[str, list[Item]]]:
+        """Up to `limit` due items, the lanes sharing it evenly. most: lanes."""
         self._wake(now)
         lanes: list[tuple[str, _Lane]] = []
-        while self._ready and len(lanes) < limit:
+        while self._ready and len(lanes) < min(limit, most):
             _, _, name = heapq.heappop(self._ready)
             lane = self._lanes.get(name)
             if lane is None or lane.rank is None or lane.claimed:

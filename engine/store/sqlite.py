@@ -15,7 +15,7 @@ from typing import IO, Any
 from engine.errors import Unavailable
 from engine.store import acting, append, outcome
 from engine.store.claims import Claims
-from engine.store.contract import Appended, Committed, Incoming, Outcome, Work
+from engine.store.contract import MANY, Appended, Committed, Incoming, Outcome, Work
 from engine.store.reader import Reader, open_reader
 from engine.store.sql import connect_writer, migrate
 from engine.store.transaction import Transaction
@@ -232,10 +232,10 @@ class SqliteStore(Reader):
         self._claims.wake()
 
     # --- work ---
-    async def pull(self, kind: str, limit: int, wait: float = 0.0) -> list[tuple[str, list[Work]]]:
+    async def pull(self, kind: str, limit: int, wait: float = 0.0, lanes: int = MANY) -> list[tuple[str, list[Work]]]:
         if self._claims is None:
             return []
-        return await self._claims.pull(kind, limit, wait)
+        return await self._claims.pull(kind, limit, wait, lanes)
 
     async def release(self, works: Sequence[Work]) -> None:
         if self._claims is not None:

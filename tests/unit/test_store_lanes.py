@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.store.backlog import Backlog
+from engine.store.contract import MANY
 from engine.store.lanes import Item, Lanes
 
 
@@ -11,7 +12,7 @@ def item(id: int, lane: str = "a", priority: int = 5, due_at: int = 0) -> Item:
 
 
 def taken(lanes: Lanes, limit: int, now: int = 0) -> list[int]:
-    return [piece.id for _, pieces in lanes.claim(limit, now) for piece in pieces]
+    return [piece.id for _, pieces in lanes.claim(limit, now, MANY) for piece in pieces]
 
 
 def of(*items: Item) -> Lanes:
@@ -23,7 +24,7 @@ def of(*items: Item) -> Lanes:
 
 def test_lanes_share_what_is_asked_for() -> None:
     lanes = of(*[item(n, lane) for n, lane in enumerate("aaaaaabbbc", 1)])
-    shared = {lane: [piece.id for piece in pieces] for lane, pieces in lanes.claim(6, 0)}
+    shared = {lane: [piece.id for piece in pieces] for lane, pieces in lanes.claim(6, 0, MANY)}
     assert shared == {"a": [1, 2], "b": [7, 8], "c": [10]}
 
 
@@ -75,7 +76,7 @@ def test_pieces_may_be_done_in_any_order_and_also_unclaimed() -> None:
 
 def test_what_waits_for_time_does_not_count_as_moving() -> None:
     lanes = of(item(1, "a"), item(2, "a"), item(3, "b"))
-    lanes.claim(9, 0)
+    lanes.claim(9, 0, MANY)
     lanes.postpone(1, 100)
     lanes.release(2)
     lanes.release(3)
@@ -101,7 +102,7 @@ def test_a_long_backlog_is_loaded_in_order_and_nothing_twice() -> None:
                 for piece in table[20:]:
                     backlog.offer(piece)  # commits that end while the page is being read
             backlog.admit(page, asked=asked, last=last)
-        for _, pieces in backlog.lanes.claim(3, 0):
+        for _, pieces in backlog.lanes.claim(3, 0, MANY):
             for piece in pieces:
                 seen.append(piece.id)
                 backlog.done(piece.id)
@@ -116,7 +117,7 @@ def test_a_receiver_that_is_down_does_not_keep_the_others_work_out() -> None:
     backlog = Backlog(last=0, most=4)
     for n in range(1, 5):
         backlog.offer(item(n, "down"))
-    ids = [piece.id for _, pieces in backlog.lanes.claim(9, 0) for piece in pieces]
+    ids = [piece.id for _, pieces in backlog.lanes.claim(9, 0, MANY) for piece in pieces]
     backlog.lanes.postpone(ids[0], 1_000)
     for id in ids[1:]:
         backlog.lanes.release(id)
