@@ -68,8 +68,13 @@ _NUMBER = re.compile(r"[+-]?(?=[0-9.]*[0-9])[0-9]{0,30}(?:\.[0-9]{0,30})?", re.A
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}", re.ASCII)
 
 
+def _digits(text: str) -> bool:
+    """Whether there is nothing but ASCII digits: what most numbers, dates and times are."""
+    return text.isdigit() and text.isascii()
+
+
 def _decimal(text: str, _: ZoneInfo) -> Decimal:
-    if _NUMBER.fullmatch(text) is None:
+    if not (_digits(text) and len(text) <= 30) and _NUMBER.fullmatch(text) is None:
         raise ValueError
     return Decimal(text)
 
@@ -123,7 +128,6 @@ def _write_boolean(extended: bool) -> Encode:
 
 
 # --- dates and times -------------------------------------------------------------------------------------------------
-_DATE = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})", re.ASCII)
 _TIME = re.compile(r"([0-9]{2}):?([0-9]{2})(?::?([0-9]{2}))?", re.ASCII)
 # HL7 v2 DTM from the day on, and the profile of ISO 8601 that RFC 3339 allows.
 _BASIC = re.compile(
@@ -139,14 +143,14 @@ _EXTENDED = re.compile(
 
 
 def _date(text: str, _: ZoneInfo) -> dt.date:
-    found = _DATE.fullmatch(text)
-    if found is None or len(text) == 9:  # a single dash is neither spelling
+    basic = len(text) == 8 and _digits(text)
+    if not basic and not (len(text) == 10 and text[4] == text[7] == "-"):
         raise ValueError
-    return dt.date(int(found[1]), int(found[2]), int(found[3]))
+    return dt.date.fromisoformat(text)
 
 
 def _write_date(extended: bool) -> Encode:
-    return (lambda value, _: value.isoformat()) if extended else (lambda value, _: f"{value:%Y%m%d}".zfill(8))
+    return (lambda value, _: value.isoformat()) if extended else (lambda value, _: value.isoformat().replace("-", ""))
 
 
 def _time(text: str, _: ZoneInfo) -> dt.time:
@@ -162,19 +166,25 @@ def _write_time(extended: bool) -> Encode:
 
 def _timestamp(text: str, zone: ZoneInfo) -> dt.datetime:
     """Without an offset it is local to the sender; where clocks go back, the earlier of the two instants."""
+    if len(text) == 14 and _digits(text):  # YYYYMMDDHHMMSS, the rule
+        year, month, day = int(text[:4]), int(text[4:6]), int(text[6:8])
+        return _local(dt.datetime(year, month, day, int(text[8:10]), int(text[10:12]), int(text[12:])), zone)
     found = _BASIC.fullmatch(text) or _EXTENDED.fullmatch(text)
     if found is None:
         raise ValueError
-    year, month, day, hour, minute, second, fraction, sign, hours, minutes = found.groups()
+    *date, hour, minute, second, fraction, sign, hours, minutes = found.groups()
+    year, month, day = map(int, date)
     micro = int((fraction or "").ljust(6, "0"))
-    at = dt.datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), micro)
+    at = dt.datetime(year, month, day, int(hour or 0), int(minute or 0), int(second or 0), micro)
     if sign:
         if int(minutes) > 59:
             raise ValueError
         span = dt.timedelta(hours=int(hours), minutes=int(minutes))
         return at.replace(tzinfo=dt.timezone(span if sign == "+" else -span))
-    if text[-1] in "Zz":
-        return at.replace(tzinfo=dt.UTC)
+    return at.replace(tzinfo=dt.UTC) if text[-1] in "Zz" else _local(at, zone)
+
+
+def _local(at: dt.datetime, zone: ZoneInfo) -> dt.datetime:
     # The offset of that moment, not the zone: what is stored and compared must not depend on zone rules again.
     return at.replace(tzinfo=dt.timezone(zone.utcoffset(at) or dt.timedelta()))
 
@@ -185,6 +195,7 @@ def _write_timestamp(extended: bool) -> Encode:
         if local.microsecond % 100:
             raise ValueError  # HL7 has room for four digits of a second
         fraction = f".{local.microsecond // 100:04d}" if local.microsecond else ""
-        return f"{local:%Y%m%d%H%M%S}{fraction}{local:%z}"
+        text = local.isoformat(timespec="seconds").replace(":", "")  # 2026-11-21T090000-0600
+        return f"{text[:4]}{text[5:7]}{text[8:10]}{text[11:17]}{fraction}{text[17:]}"
 
     return (lambda value, zone: value.astimezone(zone).isoformat()) if extended else basic

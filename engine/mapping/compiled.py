@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 import pydantic
@@ -52,31 +53,28 @@ class Mapping:
     def read(self, node: Node, context: Context) -> Result:
         """All documents of a message; one with faults is left out, and all its faults are told."""
         self._may("read", self.reads)
-        documents: list[Document] = []
-        places: list[str] = []
-        problems: list[Refused] = []
-        keys: list[tuple[str, str]] = []
+        if self.plan.each is None and self.plan.source_when is None:
+            return self._one(node, context)
         try:
-            found = list(roots(self.plan, node))
+            found = roots(self.plan, node)
         except Refused as refusal:
             return Result(problems=(refusal,))
-        for place, root in found:
-            run = Run(context.zone, context.crosswalks, context.today)
-            try:
-                fields = self._read(root, run)
-            except Refused as refusal:
-                problems.append(refusal)
-                continue
-            document = self._document(fields, root, run)
-            for trouble in run.troubles:
-                trouble.place = joined(place, trouble.place).removeprefix("$")
-            problems += [trouble.refused() for trouble in run.troubles]
-            if document is not None and not run.troubles:
-                documents.append(document)
-                places.append(place)
-            else:
-                keys += self.model.keys_of(fields)
-        return Result(tuple(documents), tuple(places), tuple(problems), tuple(keys))
+        results = [self._one(root, context, place) for place, root in found]
+        return Result(*(tuple(chain.from_iterable(column)) for column in zip(*results, strict=True)))
+
+    def _one(self, root: Node, context: Context, place: str = "") -> Result:
+        """The document that stands at one place."""
+        run = Run(context.zone, context.crosswalks, context.today)
+        try:
+            fields = self._read(root, run)
+        except Refused as refusal:
+            return Result(problems=(refusal,))
+        document = self._document(fields, root, run)
+        if document is not None and not run.troubles:
+            return Result((document,), (place,))
+        for trouble in run.troubles:
+            trouble.place = joined(place, trouble.place).removeprefix("$")
+        return Result((), (), tuple([trouble.refused() for trouble in run.troubles]), self.model.keys_of(fields))
 
     def write(self, document: Document, context: Context) -> Written:
         self._may("write", self.writes)
@@ -113,7 +111,7 @@ class Mapping:
             raise ConfigError("MAP110", f"mapping {self.name} does not {verb} documents")
 
 
-def roots(plan: Plan, node: Node) -> Iterator[tuple[str, Node]]:
+def roots(plan: Plan, node: Node) -> list[tuple[str, Node]]:
     """The nodes a document each is read from, with their places. Raises Refused when they are not where they belong."""
     found = [("", node)]
     if plan.each is not None:
@@ -124,7 +122,7 @@ def roots(plan: Plan, node: Node) -> Iterator[tuple[str, Node]]:
             raise Refused("map.missing", text, place=plan.each.path, status="101")
         found = [(plan.each.place(node, position), child) for position, child in enumerate(nodes)]
     when = plan.source_when
-    return (pair for pair in found if when is None or when(pair[1]))
+    return found if when is None else [pair for pair in found if when(pair[1])]
 
 
 def compile_mapping(

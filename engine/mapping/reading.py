@@ -1,31 +1,38 @@
 """A plan to closures that read a document's fields from a format's tree. Faults go to the run; nothing is raised.
 
-Compiled once per mapping. The traced compile is a second one: it also notes which place fed which field, so that the
-plain one need not ask.
+Compiled once per mapping: what a field is decides there how it is read, so that a run asks nothing twice. The traced
+compile is a second one: it also notes which place fed which field, so that the plain one need not ask.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from engine.errors import Refused
 from engine.mapping.plan import Group, Leaf, Pairs, Part, Plan, Repeat, Slots, Value
-from engine.mapping.run import BAD, SKIP, TODAY, Row, Run, Sentinel
-from engine.mapping.translate import decoder, walk_crosswalk
-from engine.plugin import NULL, Field, Node, Null
+from engine.mapping.run import BAD, SKIP, TODAY, Row, Run
+from engine.mapping.translate import Decode, decoder, walk_crosswalk
+from engine.plugin import NULL, Field, Node
 
 # A step gives a value, None (nothing there), NULL (deleted), SKIP or BAD.
 Step = Callable[[Node, Run], Any]
-Get = Callable[[Node, Run], "str | Null | None"]
+
+
+class _How(NamedTuple):
+    """How a part is read: mostly `read` gets the text at one place and `decode` translates it; else it is a step."""
+
+    read: Callable[..., Any]
+    decode: Decode | None = None
+    step: bool = True
 
 
 class _Named(NamedTuple):
-    """A step and what its record must know about it."""
+    """What its record must know about a part. needed: required, and nothing stands in for it."""
 
     name: str
-    step: Step
     required: bool
+    needed: bool
     nullable: bool
     default: object  # used when there is nothing; None has none
     place: str
@@ -45,80 +52,80 @@ def compile_reading(plan: Plan, *, trace: bool = False) -> Callable[[Node, Run],
 
 def _record(parts: tuple[Part, ...], canonical: str, trace: bool, *, obliged: bool) -> Step:
     """canonical: pointer of the record inside its loop item. obliged: it must be there, so what it lacks is a fault."""
-    steps = tuple(step for part in parts if (step := _named(part, canonical, trace, obliged)) is not None)
-    defaults = tuple((step.name, step.default) for step in steps if step.default is not None)
+    found = [pair for part in parts if (pair := _part(part, canonical, trace, obliged)) is not None]
+    steps = tuple((named.name, *how, named) for named, how in found if how is not None)
+    defaults = tuple((named.name, named.default) for named, _ in found if named.default is not None)
 
     def read(node: Node, run: Run) -> Any:
         out: dict[str, Any] = {}
-        missing: list[_Named] | None = None
+        missing: list[_Named] = []
         bad = False
-        for named in steps:
-            name, step, required, nullable, default, place, _ = named
+        for name, get, decode, step, named in steps:
             try:
-                value = step(node, run)
+                value = get(node, run) if step else get(node)
+                if decode is not None and value is not None and value is not NULL:
+                    value = decode(value, run)
             except Refused as refusal:
-                refusal.place = refusal.place or place
+                refusal.place = refusal.place or named.place
                 run.refuse(refusal)
                 value = BAD
             if type(value) is str:  # first, because it is the rule
                 out[name] = value
-            elif value is None or (value is NULL and not nullable):
-                if required and default is None:
-                    missing = [*(missing or ()), named]
+            elif value is None or (value is NULL and not named.nullable):
+                if named.needed:
+                    missing.append(named)
             elif value is NULL:
                 out[name] = None
             elif value is BAD:
                 bad = True
             elif value is not SKIP:
                 out[name] = value
-            elif required:
+            elif named.required:
                 return SKIP
         if not out and not obliged:
             return BAD if bad else None
         for name, default in defaults:
             if name not in out and (value := run.today if default is TODAY else default) is not None:
                 out[name] = value
-        if missing:
-            _report_missing(missing, run)
+        for named in missing:
+            run.trouble("map.missing", f"'{named.what}' must have a value, and there is none", "101", named.place)
         return out
 
     return read
 
 
-def _report_missing(missing: list[_Named], run: Run) -> None:
-    for named in missing:
-        run.trouble("map.missing", f"'{named.what}' must have a value, and there is none", "101", named.place)
-
-
-def _named(part: Part, canonical: str, trace: bool, obliged: bool) -> _Named | None:
-    """The step of a part; None when it is not read."""
+def _part(part: Part, canonical: str, trace: bool, obliged: bool) -> tuple[_Named, _How | None] | None:
+    """None when it is not read. Without a way to read it, it has its default."""
     target = part.target
     here = f"{canonical}/{target.name}"
     required = target.required
-    step: Step
     default: object = None
+    how: _How | None
     if isinstance(part, Leaf):
         if part.reading is None:
             return None
-        step = _leaf(part.reading, here, trace, many=target.many, what=target.path)
+        how = _leaf(part.reading, here, trace, many=target.many, what=target.path)
         constant = part.reading.const
         default = part.reading.default if constant is None else constant
     elif isinstance(part, Group):
         inside = obliged and required
-        step = _record(part.parts, here, trace, obliged=inside)
+        how = _How(_record(part.parts, here, trace, obliged=inside))
         required = required and not inside  # what an obliged record lacks, it tells itself
     elif not part.reads:
         return None
-    elif isinstance(part, Repeat):
-        step, required = _repeat(part, here, trace), False
-    elif isinstance(part, Slots):
-        step, required = _slots(part, here, trace), False
     else:
-        step, required = _pairs(part, here, trace), False
-    return _Named(target.name, step, required, target.nullable, default, part.place, target.path)
+        how, required = _How(_list(part, here, trace)), False
+    needed = required and default is None
+    return _Named(target.name, required, needed, target.nullable, default, part.place, target.path), how
 
 
 # --- lists of records ------------------------------------------------------------------------------------------------
+def _list(part: Repeat | Slots | Pairs, canonical: str, trace: bool) -> Step:
+    if isinstance(part, Repeat):
+        return _repeat(part, canonical, trace)
+    return _slots(part, canonical, trace) if isinstance(part, Slots) else _pairs(part, canonical, trace)
+
+
 def _repeat(part: Repeat, canonical: str, trace: bool) -> Step:
     loop, when = part.loop, part.source_when
     record = _record(part.parts, "", trace, obliged=True)
@@ -151,10 +158,10 @@ def _slots(part: Slots, canonical: str, trace: bool) -> Step:
         items: list[Any] = []
         bad = False
         for entry in entries:
-            known, traced = len(run.troubles), len(run.rows)
+            traced = len(run.rows)
             item = entry(node, run)
             if trace:
-                run.enter(known, traced, "", f"{canonical}/{len(items)}", writing=False)
+                run.enter(len(run.troubles), traced, "", f"{canonical}/{len(items)}", writing=False)
             bad = bad or item is BAD
             if isinstance(item, dict):
                 items.append(item)
@@ -173,8 +180,7 @@ def _pairs(part: Pairs, canonical: str, trace: bool) -> Step:
     def read(node: Node, run: Run) -> Any:
         found: dict[object, str] = {}
         for qualifier, get, qualifier_place, place in places:
-            code = qualifier(node)
-            scheme = inward.get(code) if isinstance(code, str) else None
+            scheme = inward.get(qualifier(node))  # type: ignore[arg-type]  # a table has no row for nothing
             # The same qualifier twice: the first counts, the second stays in the unmapped ledger.
             if scheme is None or scheme in found or not isinstance(told := get(node), str):
                 continue
@@ -192,20 +198,22 @@ def _pairs(part: Pairs, canonical: str, trace: bool) -> Step:
 
 
 # --- single values ---------------------------------------------------------------------------------------------------
-def _leaf(value: Value, canonical: str, trace: bool, *, many: bool, what: str) -> Step:
+def _leaf(value: Value, canonical: str, trace: bool, *, many: bool, what: str) -> _How | None:
     if value.const is not None or not value.fields:
-        return lambda node, run: None  # its constant or default is filled in by the record
-    step = _looped(value, canonical, trace, what) if value.loop else _placed(value, canonical, trace, many, what)
+        return None  # the record fills in its constant or default
+    one = len(value.fields) == 1 and not (many or value.loop or value.source_when)
+    if one and not trace and value.join is None and value.split is None:
+        field = value.fields[0]
+        return _How(field.get, decoder(value, what, field.path), step=False)
+    step = _looped(value, trace, canonical, what) if value.loop else _placed(value, canonical, trace, many, what)
     when = value.source_when
-    if when is None:
-        return step
-    return lambda node, run: step(node, run) if when(node) else None
+    return _How(step if when is None else lambda node, run: step(node, run) if when(node) else None)
 
 
 def _placed(value: Value, canonical: str, trace: bool, many: bool, what: str) -> Step:
-    readers = tuple(_reader(field, value, canonical, trace, what) for field in value.fields)
     if value.split is not None:
         return _split(value, canonical, trace, what)
+    readers = tuple(_reader(field, value, canonical, trace, what) for field in value.fields)
     if many:
         return lambda node, run: _listed([reader(node, run) for reader in readers])
     if value.join is not None:
@@ -214,29 +222,24 @@ def _placed(value: Value, canonical: str, trace: bool, many: bool, what: str) ->
 
 
 def _reader(field: Field, value: Value, canonical: str, trace: bool, what: str) -> Step:
-    get, decode, place = _getter(field, canonical, trace), decoder(value, what), field.path
-    if decode is None:
-        return get
+    get, decode = field.get, decoder(value, what, field.path)
 
     def read(node: Node, run: Run) -> Any:
-        raw = get(node, run)
-        return raw if raw is None or raw is NULL else decode(raw, run, place)  # type: ignore[arg-type]
-
-    return read
-
-
-def _getter(field: Field, canonical: str, trace: bool) -> Get:
-    get, place = field.get, field.path
-    if not trace:
-        return lambda node, run: get(node)
-
-    def traced(node: Node, run: Run) -> str | Null | None:
         raw = get(node)
-        if raw is not None:
-            run.rows.append(Row(place, canonical))
-        return raw
+        return raw if decode is None or raw is None or raw is NULL else decode(raw, run)  # type: ignore[arg-type]
 
-    return traced
+    return _noting(read, field, canonical) if trace else read
+
+
+def _noting(read: Step, field: Field, canonical: str) -> Step:
+    """As `read`, and notes what the field feeds when there is something in it."""
+
+    def noted(node: Node, run: Run) -> Any:
+        if field.get(node) is not None:
+            run.rows.append(Row(field.path, canonical))
+        return read(node, run)
+
+    return noted
 
 
 def _first(readers: tuple[Step, ...]) -> Step:
@@ -252,11 +255,10 @@ def _first(readers: tuple[Step, ...]) -> Step:
     return read
 
 
-def _listed(found: list[Any]) -> Any:
+def _listed(found: Sequence[Any]) -> Any:
     if BAD in found:
         return BAD
-    kept = [value for value in found if value is not None and not isinstance(value, Null | Sentinel)]
-    return kept or None
+    return [value for value in found if value is not None and value is not NULL and value is not SKIP] or None
 
 
 def _joined(readers: tuple[Step, ...], separator: str) -> Step:
@@ -271,32 +273,33 @@ def _joined(readers: tuple[Step, ...], separator: str) -> Step:
 
 
 def _split(value: Value, canonical: str, trace: bool, what: str) -> Step:
-    get, decode = _getter(value.fields[0], canonical, trace), decoder(value, what)
-    separator, place = value.split, value.fields[0].path
+    field, separator = value.fields[0], value.split
+    get, decode = field.get, decoder(value, what, field.path)
 
     def read(node: Node, run: Run) -> Any:
-        raw = get(node, run)
+        raw = get(node)
         if not isinstance(raw, str):
             return None
         parts = [part for part in raw.split(separator) if part]
-        return _listed([decode(part, run, place) for part in parts] if decode else parts)
+        return _listed([decode(part, run) for part in parts] if decode else parts)
 
-    return read
+    return _noting(read, field, canonical) if trace else read
 
 
-def _looped(value: Value, canonical: str, trace: bool, what: str) -> Step:
+def _looped(value: Value, trace: bool, canonical: str, what: str) -> Step:
     """A value of each repetition: a list of them, one text joined from them, or the one that all have."""
-    loop, join, same, path = value.loop, value.join, value.same, value.fields[0].path
-    one = join is not None or same
+    loop, join, path = value.loop, value.join, value.fields[0].path
+    one = join is not None or value.same
     assert loop is not None
     reader = _reader(value.fields[0], value, "", trace, what)
 
     def read(node: Node, run: Run) -> Any:
         found = []
+        troubles, rows = run.troubles, run.rows
         for position, child in enumerate(loop.nodes(node)):
-            known, traced = len(run.troubles), len(run.rows)
+            known, traced = len(troubles), len(rows)
             found.append(reader(child, run))
-            if trace or len(run.troubles) > known:
+            if trace or len(troubles) > known:
                 place = canonical if one else f"{canonical}/{position}"
                 run.enter(known, traced, loop.place(node, position), place, writing=False)
         told = _listed(found)

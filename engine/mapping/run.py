@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from canonical import Document
@@ -46,8 +46,7 @@ class Context:
     today: dt.date | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """places: where each document stands in the message, when a mapping makes several of one; else empty.
 
     keys: (kind, value) of documents left out for their faults, as far as they could be read: to find the message by.
@@ -59,8 +58,7 @@ class Result:
     keys: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """node: the written tree; None when there are problems."""
 
     node: Node | None = None

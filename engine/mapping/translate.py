@@ -1,4 +1,7 @@
-"""One value from a text to what the document holds, and back: codecs, closed tables, crosswalks, and their misses."""
+"""One value from a text to what the document holds, and back: codecs, closed tables, crosswalks, and their misses.
+
+Each is compiled for one place of one mapping: what a fault has to say is known before there is one.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +11,23 @@ from typing import Any
 from engine.mapping.plan import Value
 from engine.mapping.run import BAD, SKIP, Run
 
-Decode = Callable[[str, Run, str], Any]  # (text, run, place) to a canonical value, SKIP or BAD
-Encode = Callable[[Any, Run, str, str], Any]  # (value, run, place, canonical pointer) to a text, SKIP or BAD
+Decode = Callable[[str, Run], Any]  # a text to a canonical value, SKIP or BAD
+Encode = Callable[[Any, Run], Any]  # a canonical value to a text, SKIP or BAD
 
 
 # --- from a text to a canonical value --------------------------------------------------------------------------------
-def decoder(value: Value, what: str) -> Decode | None:
+def decoder(value: Value, what: str, place: str) -> Decode | None:
     """None for a plain text, which is taken as it is."""
     if value.crosswalk:
-        name, on_miss, default = value.crosswalk, value.on_miss, value.default
-        return lambda raw, run, place: walk_crosswalk(run, name, raw, place, "", on_miss, out=False, default=default)
+        return _inward(value, place)
     if value.codes is not None:
-        return _from_codes(value, what)
+        return _from_codes(value, what, place)
     codec = value.codec
     if codec is None:
         return None
     decode, expects = codec.decode, codec.expects
 
-    def run_codec(raw: str, run: Run, place: str) -> Any:
+    def run_codec(raw: str, run: Run) -> Any:
         try:
             return decode(raw, run.zone)
         except ValueError:
@@ -35,11 +37,11 @@ def decoder(value: Value, what: str) -> Decode | None:
     return run_codec
 
 
-def _from_codes(value: Value, what: str) -> Decode:
+def _from_codes(value: Value, what: str, place: str) -> Decode:
     assert value.codes is not None
     inward, on_miss, default = value.codes.inward, value.on_miss, value.default
 
-    def look_up(raw: str, run: Run, place: str) -> Any:
+    def look_up(raw: str, run: Run) -> Any:
         found = inward.get(raw)
         if found is not None:
             return found
@@ -51,6 +53,18 @@ def _from_codes(value: Value, what: str) -> Decode:
             return default
         run.trouble("map.unknown_code", f"the mapping's table for '{what}' does not have this code", "103", place)
         return BAD
+
+    return look_up
+
+
+def _inward(value: Value, place: str) -> Decode:
+    name, on_miss, default = value.crosswalk, value.on_miss, value.default
+
+    def look_up(raw: str, run: Run) -> Any:
+        table = run.crosswalks.get(name)
+        if table is not None and (found := table.inward.get(raw)) is not None:
+            return found
+        return walk_crosswalk(run, name, raw, place, "", on_miss, out=False, default=default)
 
     return look_up
 
@@ -81,31 +95,33 @@ def walk_crosswalk(
 
 
 # --- from a canonical value to a text --------------------------------------------------------------------------------
-def encoder(value: Value, what: str) -> Encode:
+def encoder(value: Value, what: str, canonical: str) -> Encode | None:
+    """None for a plain text, which is written as it is. canonical: pointer of the value inside its loop item."""
+    place = value.fields[0].path
     if value.crosswalk:
-        name, on_miss = value.crosswalk, value.on_miss
-        return lambda told, run, place, canonical: walk_crosswalk(run, name, told, place, canonical, on_miss, out=True)
+        return _outward(value, place, canonical)
     if value.codes is not None:
-        return _to_codes(value, what)
-    if value.codec is None:
-        return lambda told, run, place, canonical: told
+        return _to_codes(value, what, place, canonical)
     codec = value.codec
+    if codec is None:
+        return None
+    encode, expects = codec.encode, codec.expects
 
-    def run_codec(told: Any, run: Run, place: str, canonical: str) -> Any:
+    def run_codec(told: Any, run: Run) -> Any:
         try:
-            return codec.encode(told, run.zone)
+            return encode(told, run.zone)
         except (ValueError, ArithmeticError):
-            run.trouble("map.value", f"'{what}' cannot be written as {codec.expects}", "102", place, canonical)
+            run.trouble("map.value", f"'{what}' cannot be written as {expects}", "102", place, canonical)
             return BAD
 
     return run_codec
 
 
-def _to_codes(value: Value, what: str) -> Encode:
+def _to_codes(value: Value, what: str, place: str, canonical: str) -> Encode:
     assert value.codes is not None
     outward, on_miss = value.codes.outward, value.on_miss
 
-    def look_up(told: Any, run: Run, place: str, canonical: str) -> Any:
+    def look_up(told: Any, run: Run) -> Any:
         found = outward.get(told)
         if found is not None:
             return found
@@ -115,5 +131,17 @@ def _to_codes(value: Value, what: str) -> Encode:
             return str(told)
         run.trouble("map.unknown_code", f"the mapping's table has no code for this '{what}'", "103", place, canonical)
         return BAD
+
+    return look_up
+
+
+def _outward(value: Value, place: str, canonical: str) -> Encode:
+    name, on_miss = value.crosswalk, value.on_miss
+
+    def look_up(told: Any, run: Run) -> Any:
+        table = run.crosswalks.get(name)
+        if table is not None and (found := table.outward.get(told)) is not None:
+            return found
+        return walk_crosswalk(run, name, told, place, canonical, on_miss, out=True)
 
     return look_up

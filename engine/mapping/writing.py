@@ -6,35 +6,44 @@ the mapping's order. So a record that a mapping leaves out (an unlisted role) le
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from engine.errors import Refused
 from engine.mapping.plan import Group, Leaf, Pairs, Part, Plan, Repeat, Slots, Value
-from engine.mapping.run import BAD, SKIP, TODAY, Row, Run
-from engine.mapping.translate import encoder, walk_crosswalk
-from engine.plugin import NULL, Field, Node, Null
+from engine.mapping.run import SKIP, TODAY, Row, Run
+from engine.mapping.translate import Encode, encoder, walk_crosswalk
+from engine.plugin import NULL, Node
 
 
-class Put(NamedTuple):
-    """A text for a place. canonical: pointer of where it comes from, inside its loop item."""
+class Spot(NamedTuple):
+    """A place of the message and the pointer of what is put there, inside its loop item: for faults and lineage."""
 
-    field: Field
-    value: str | Null
+    place: str
     canonical: str
 
 
-class Later(NamedTuple):
-    """A loop of a record, to be written below the record's node once that is made."""
-
-    write: Callable[[Any, Node, Run], None]
-    record: Any
-
-
-Puts = list[Put | Later]
+# What is to be done to a record's node once it is made, in order: (put, text, spot) a text at a place, or, without a
+# spot, (write, thing, None) what stands below it.
+Puts = list[tuple[Callable[..., None], Any, Spot | None]]
 # Collects what is to be written of a record; False: the record must be left out.
 Collect = Callable[[Any, Puts, Run], bool]
 Below = Callable[[Any, Node, Run], None]
+
+
+class _Step(NamedTuple):
+    """How a part is written: mostly the field `name`, translated by `encode`, goes by `write` to one spot.
+
+    Without a spot, `write` collects. default: what is written when the field is unset; None has none.
+    """
+
+    name: str
+    write: Callable[..., Any]
+    spot: Spot | None = None
+    encode: Encode | None = None
+    default: object = None
+    required: bool = False
 
 
 def compile_writing(plan: Plan, *, trace: bool = False) -> Callable[[Any, Node, Run], None]:
@@ -52,54 +61,73 @@ def compile_writing(plan: Plan, *, trace: bool = False) -> Callable[[Any, Node, 
 
 def _record(parts: tuple[Part, ...], canonical: str, trace: bool) -> Collect:
     found = (_part(part, f"{canonical}/{part.target.name}", trace) for part in parts)
-    steps = tuple(step for step in found if step is not None)
+    return _collector(tuple(step for step in found if step is not None))
 
+
+def _collector(steps: tuple[_Step, ...]) -> Collect:
     def collect(record: Any, puts: Puts, run: Run) -> bool:
         kept = True
-        for step in steps:  # every one, so that all faults are told
-            kept = step(record, puts, run) and kept
+        values, given = record.__dict__, record.model_fields_set
+        for name, put, spot, encode, default, required in steps:  # every one, so that all faults are told
+            if spot is None:
+                kept = put(record, puts, run) and kept
+                continue
+            text = values[name]
+            if text is None:
+                if name in given:
+                    puts.append((put, NULL, spot))
+                    continue
+                text = run.today if default is TODAY else default
+                if text is None:
+                    continue
+            if encode is not None:
+                text = encode(text, run)
+            if isinstance(text, str):
+                puts.append((put, text, spot))
+            elif text is SKIP and required:
+                kept = False
         return kept
 
     return collect
 
 
-def _part(part: Part, canonical: str, trace: bool) -> Collect | None:
+def _part(part: Part, canonical: str, trace: bool) -> _Step | None:
     """None when it is not written."""
+    name = part.target.name
     if isinstance(part, Leaf):
-        value = part.writing
-        if value is None:
-            return None
-        return _leaf(part, value, canonical) if value.loop is None else _later(_looped(part, value, canonical, trace))
+        return _leaf(part, part.writing, canonical, trace) if part.writing is not None else None
     if isinstance(part, Group):
-        return _group(part, canonical, trace)
+        return _Step(name, _group(part, canonical, trace))
     if not part.writes:
         return None
     if isinstance(part, Repeat):
-        return _later(_repeat(part, canonical, trace))
-    return _slots(part, canonical, trace) if isinstance(part, Slots) else _pairs(part, canonical)
+        return _Step(name, _later(_repeat(part, canonical, trace)))
+    collect = _slots(part, canonical, trace) if isinstance(part, Slots) else _pairs(part, canonical)
+    return _Step(name, collect)
 
 
 def _later(write: Below) -> Collect:
+    """What is below the record waits until the record's node is made."""
+
     def collect(record: Any, puts: Puts, run: Run) -> bool:
-        puts.append(Later(write, record))
+        puts.append((write, record, None))
         return True
 
     return collect
 
 
 def _put(puts: Puts, node: Node, run: Run, trace: bool) -> None:
-    for put in puts:
-        if isinstance(put, Later):
-            put.write(put.record, node, run)
+    for put, told, spot in puts:
+        if spot is None:
+            put(told, node, run)
             continue
-        field, value, canonical = put
         try:
-            field.put(node, value)
+            put(node, told)
         except Refused as refusal:
-            refusal.place = refusal.place or field.path
-            run.refuse(refusal, canonical)
+            refusal.place = refusal.place or spot.place
+            run.refuse(refusal, spot.canonical)
         if trace:
-            run.rows.append(Row(field.path, canonical))
+            run.rows.append(Row(*spot))
 
 
 # --- records ---------------------------------------------------------------------------------------------------------
@@ -108,17 +136,18 @@ def _group(part: Group, canonical: str, trace: bool) -> Collect:
     collect = _record(part.parts, canonical, trace)
     places = tuple(leaf.writing.fields[0] for leaf in part.parts
                    if isinstance(leaf, Leaf) and leaf.writing is not None and leaf.writing.fields)  # fmt: skip
+    deletions: Puts = [(field.put, NULL, Spot(field.path, canonical)) for field in places]
 
     def write(record: Any, puts: Puts, run: Run) -> bool:
         inner = getattr(record, name)
         if inner is None:
             if name in record.model_fields_set:
-                puts += [Put(field, NULL, canonical) for field in places]
+                puts += deletions
             return True
-        own: Puts = []
-        if collect(inner, own, run):
-            puts += own
+        before = len(puts)
+        if collect(inner, puts, run):
             return True
+        del puts[before:]
         return not required
 
     return write
@@ -129,16 +158,17 @@ def _repeat(part: Repeat, canonical: str, trace: bool) -> Below:
     collect = _record(part.parts, "", trace)
 
     def write(record: Any, node: Node, run: Run) -> None:
+        troubles, rows = run.troubles, run.rows
         for position, item in enumerate(getattr(record, name)):
             if when is not None and not when(item):
                 continue
-            known, traced = len(run.troubles), len(run.rows)
+            known, traced = len(troubles), len(rows)
             puts: Puts = []
-            if not collect(item, puts, run) and len(run.troubles) == known:
+            if not collect(item, puts, run) and len(troubles) == known:
                 continue
             child = loop.new(node)
             _put(puts, child, run, trace)
-            if trace or len(run.troubles) > known:
+            if trace or len(troubles) > known:
                 place = loop.place(node, len(loop.nodes(node)) - 1)
                 run.enter(known, traced, place, f"{canonical}/{position}", writing=True)
 
@@ -147,103 +177,103 @@ def _repeat(part: Repeat, canonical: str, trace: bool) -> Below:
 
 def _slots(part: Slots, canonical: str, trace: bool) -> Collect:
     name = part.target.name
-    entries = tuple((_constants(entry), _record(entry.parts, "", trace)) for entry in part.entries)
+    entries = tuple((_matcher(entry), _record(entry.parts, "", trace)) for entry in part.entries)
+
+    def write_entry(told: tuple[Puts, int], node: Node, run: Run) -> None:
+        puts, position = told
+        known, traced = len(run.troubles), len(run.rows)
+        _put(puts, node, run, trace)
+        if trace or len(run.troubles) > known:
+            run.enter(known, traced, "", f"{canonical}/{position}", writing=True)
 
     def write(record: Any, puts: Puts, run: Run) -> bool:
         items = getattr(record, name)
-        for constants, collect in entries:
+        for matches, collect in entries:
             for position, item in enumerate(items):
-                if all(getattr(item, key) == constant for key, constant in constants):
+                if matches(item):
                     known = len(run.troubles)
                     own: Puts = []
                     if collect(item, own, run):
-                        puts += [_below(put, f"{canonical}/{position}") for put in own]
-                    for trouble in run.troubles[known:]:
-                        trouble.canonical = f"{canonical}/{position}{trouble.canonical}"
+                        puts.append((write_entry, (own, position), None))
+                    if len(run.troubles) > known:
+                        run.enter(known, len(run.rows), "", f"{canonical}/{position}", writing=True)
                     break
         return True
 
     return write
 
 
-def _below(put: Put | Later, canonical: str) -> Put | Later:
-    return put._replace(canonical=canonical + put.canonical) if isinstance(put, Put) else put
-
-
-def _constants(entry: Group) -> tuple[tuple[str, object], ...]:
+def _matcher(entry: Group) -> Callable[[Any], bool]:
+    """Whether a record has the entry's constants."""
     leaves = (leaf for leaf in entry.parts if isinstance(leaf, Leaf) and leaf.writing is not None)
-    return tuple((leaf.target.name, leaf.writing.const) for leaf in leaves if leaf.writing and leaf.writing.const)
+    constants = {leaf.target.name: leaf.writing.const for leaf in leaves if leaf.writing and leaf.writing.const}
+    if not constants:
+        return lambda item: True
+    told, expected = attrgetter(*constants), tuple(constants.values())
+    if len(expected) == 1:
+        [constant] = expected
+        return lambda item: bool(told(item) == constant)
+    return lambda item: bool(told(item) == expected)
 
 
 def _pairs(part: Pairs, canonical: str) -> Collect:
     name, key, value, derive = part.target.name, part.key, part.value, part.derive
-    outward, places = part.codes.outward, part.places
+    outward = part.codes.outward
+    places = tuple((first.put, Spot(first.path, f"{canonical}/{position}/{key}"),
+                    second.put, Spot(second.path, f"{canonical}/{position}/{value}"))
+                   for position, (first, second) in enumerate(part.places))  # fmt: skip
+    read = attrgetter(key, value)
 
     def write(record: Any, puts: Puts, run: Run) -> bool:
-        items = [(getattr(item, key), getattr(item, value)) for item in getattr(record, name)]
+        items = [read(item) for item in getattr(record, name)]
         if derive is not None:
             known = dict(reversed(items))
             if derive.key not in known and derive.source in known:
-                place, source = places[min(len(items), len(places) - 1)][1].path, known[derive.source]
+                place, source = part.places[min(len(items), len(places) - 1)][1].path, known[derive.source]
                 told = walk_crosswalk(run, derive.crosswalk, source, place, canonical, derive.on_miss, out=True)
                 items += [(derive.key, told)] if isinstance(told, str) else []
         listed = [(outward[kind], told) for kind, told in items if kind in outward]
         if len(listed) > len(places):
             text = f"there is room for {len(places)} identifiers, and the document has {len(listed)}"
-            run.trouble("map.value", text, "102", places[-1][1].path if places else "", canonical)
-        for position, ((code, told), (first, second)) in enumerate(zip(listed, places, strict=False)):
-            here = f"{canonical}/{position}"
-            puts += (Put(first, code, f"{here}/{key}"), Put(second, told, f"{here}/{value}"))
+            run.trouble("map.value", text, "102", part.places[-1][1].path if places else "", canonical)
+        for (code, told), (put_code, code_spot, put_told, told_spot) in zip(listed, places, strict=False):
+            puts += ((put_code, code, code_spot), (put_told, told, told_spot))
         return True
 
     return write
 
 
 # --- single values ---------------------------------------------------------------------------------------------------
-def _leaf(leaf: Leaf, value: Value, canonical: str) -> Collect:
-    when = value.record_when
-    place = _constant(value, canonical) if value.const is not None else _placed(leaf, value, canonical)
+def _leaf(leaf: Leaf, value: Value, canonical: str, trace: bool) -> _Step | None:
+    """One field to one place needs no closure of its own; all others do."""
+    name, when = leaf.target.name, value.record_when
+    if not value.fields:
+        return None
+    if value.loop is not None:
+        return _Step(name, _later(_looped(leaf, value, canonical, trace)))
+    if value.const is not None:
+        step = _Step(name, _constant(value, canonical))
+    elif leaf.target.many or value.join is not None:
+        step = _Step(name, _several(leaf, value, canonical))
+    else:
+        field, encode = value.fields[0], encoder(value, leaf.target.path, canonical)
+        step = _Step(name, field.put, Spot(field.path, canonical), encode, value.default, leaf.target.required)
+    return step if when is None else _Step(name, _when(when, step))
 
-    def write(record: Any, puts: Puts, run: Run) -> bool:
-        return place(record, puts, run) if when is None or when(record) else True
 
-    return place if when is None else write
+def _when(condition: Callable[[Any], bool], step: _Step) -> Collect:
+    collect = _collector((step,))
+    return lambda record, puts, run: collect(record, puts, run) if condition(record) else True
 
 
 def _constant(value: Value, canonical: str) -> Collect:
-    encode, fields, const = encoder(value, canonical), value.fields, value.const
+    field, const = value.fields[0], value.const
+    encode, put, spot = encoder(value, canonical, canonical), field.put, Spot(field.path, canonical)
 
     def write(record: Any, puts: Puts, run: Run) -> bool:
-        if fields:
-            text = encode(const, run, fields[0].path, canonical)
-            puts += [Put(fields[0], text, canonical)] if isinstance(text, str) else []
-        return True
-
-    return write
-
-
-def _placed(leaf: Leaf, value: Value, canonical: str) -> Collect:
-    if not value.fields:
-        return lambda record, puts, run: True
-    if leaf.target.many or value.join is not None:
-        return _several(leaf, value, canonical)
-    name, field, default, required = leaf.target.name, value.fields[0], value.default, leaf.target.required
-    encode = encoder(value, leaf.target.path)
-
-    def write(record: Any, puts: Puts, run: Run) -> bool:
-        told = getattr(record, name)
-        if told is None:
-            if name in record.model_fields_set:
-                puts.append(Put(field, NULL, canonical))
-                return True
-            told = run.today if default is TODAY else default
-            if told is None:
-                return True
-        text = encode(told, run, field.path, canonical)
-        if text is SKIP:
-            return not required
-        if text is not BAD:
-            puts.append(Put(field, text, canonical))
+        text = const if encode is None else encode(const, run)
+        if isinstance(text, str):
+            puts.append((put, text, spot))
         return True
 
     return write
@@ -251,50 +281,60 @@ def _placed(leaf: Leaf, value: Value, canonical: str) -> Collect:
 
 def _several(leaf: Leaf, value: Value, canonical: str) -> Collect:
     """A list, or a text in parts: into one place joined, or into one place each."""
-    name, fields, join, split = leaf.target.name, value.fields, value.join, value.split
-    encode, what = encoder(value, leaf.target.path), leaf.target.path
+    name, join, split, what = leaf.target.name, value.join, value.split, leaf.target.path
+    encode = encoder(value, what, canonical)
+    places = tuple((field.put, Spot(field.path, canonical)) for field in value.fields)
 
     def write(record: Any, puts: Puts, run: Run) -> bool:
         told = getattr(record, name)
         if told is None:
-            puts += [Put(fields[0], NULL, canonical)] if name in record.model_fields_set else []
+            if name in record.model_fields_set:
+                put, spot = places[0]
+                puts.append((put, NULL, spot))
             return True
-        parts = told.split(join) if join is not None else told
-        texts = [encode(part, run, fields[0].path, canonical) for part in parts]
-        texts = [text for text in texts if isinstance(text, str)]
+        texts = _encoded(told.split(join) if join is not None else told, encode, run)
         if split is not None:
             texts = [split.join(texts)] if texts else []
-        if len(texts) > len(fields):
-            text = f"'{what}' has {len(texts)} parts, and there is room for {len(fields)}"
-            run.trouble("map.value", text, "102", fields[-1].path, canonical)
-        puts += [Put(field, text, canonical) for field, text in zip(fields, texts, strict=False)]
+        if len(texts) > len(places):
+            text = f"'{what}' has {len(texts)} parts, and there is room for {len(places)}"
+            run.trouble("map.value", text, "102", places[-1][1].place, canonical)
+        puts += [(put, text, spot) for (put, spot), text in zip(places, texts, strict=False)]
         return True
 
     return write
 
 
+def _encoded(parts: Iterable[Any], encode: Encode | None, run: Run) -> list[str]:
+    if encode is None:
+        return list(parts)
+    return [text for part in parts if isinstance(text := encode(part, run), str)]
+
+
 def _looped(leaf: Leaf, value: Value, canonical: str, trace: bool) -> Below:
-    name, loop, join, field = leaf.target.name, value.loop, value.join, value.fields[0]
-    encode, when, same = encoder(value, leaf.target.path), value.record_when, value.same
+    name, loop, join, when, same = leaf.target.name, value.loop, value.join, value.record_when, value.same
+    encode, put = encoder(value, leaf.target.path, canonical), value.fields[0].put
+    spot = Spot(value.fields[0].path, canonical)
     assert loop is not None
 
     def write(record: Any, node: Node, run: Run) -> None:
         told = getattr(record, name)
         if not told or (when is not None and not when(record)):
             return
+        nodes: Sequence[Node] = ()
         if same:  # in every node that the loop has by now
-            nodes, parts = loop.nodes(node) or [loop.new(node)], [told] * max(1, len(loop.nodes(node)))
+            nodes = loop.nodes(node) or [loop.new(node)]
+            parts = [told] * len(nodes)
         else:
             parts = told.split(join) if join is not None else told
-            nodes = []
         for position, part in enumerate(parts):
             known, traced = len(run.troubles), len(run.rows)
-            text = encode(part, run, field.path, canonical)
+            text = part if encode is None else encode(part, run)
             if not isinstance(text, str) and len(run.troubles) == known:
                 continue
             child = nodes[position] if same else loop.new(node)
-            _put([Put(field, text, canonical)] if isinstance(text, str) else [], child, run, trace)
-            place = loop.place(node, position if same else len(loop.nodes(node)) - 1)
-            run.enter(known, traced, place, "", writing=True)
+            _put([(put, text, spot)] if isinstance(text, str) else [], child, run, trace)
+            if trace or len(run.troubles) > known:
+                place = loop.place(node, position if same else len(loop.nodes(node)) - 1)
+                run.enter(known, traced, place, "", writing=True)
 
     return write

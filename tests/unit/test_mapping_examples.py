@@ -12,6 +12,7 @@ from test_mapping_read import PARTY
 from channels.formats.json import FORMAT
 from engine.mapping import Mapping, writing
 from engine.mapping.examples import Difference, Report, run_examples
+from engine.mapping.translate import Encode
 
 NOTED = requisition("note: note\nfacility: {at: site, crosswalk: unit}")
 
@@ -81,6 +82,11 @@ def test_what_is_derived_is_no_breach_of_the_law_but_what_is_lost_is() -> None:
 def test_a_writer_that_loses_a_value_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted defect: the writing of every text loses its last letter."""
     real = writing.encoder
-    monkeypatch.setattr(writing, "encoder", lambda value, what: lambda *given: real(value, what)(*given)[:-1])
+
+    def losing(*given: Any) -> Encode:
+        encode = real(*given)
+        return lambda told, run: (told if encode is None else encode(told, run))[:-1]
+
+    monkeypatch.setattr(writing, "encoder", losing)
     report = run(sound(requisition("note: note")), a__json={**DOCUMENT, "note": "whole"})
     assert not report.ok
