@@ -59,19 +59,23 @@ class Draft:
     def send(
         self,
         document: Document,
+        keys: Sequence[tuple[str, str]],
         stop: Stop,
         *,
         position: int | None = None,
         stored: int | None = None,
         replaces: int | None = None,
     ) -> None:
-        """One delivery of a document: the one at `position` of the outcome, or the one with the id `stored`."""
+        """One delivery of a document: the one at `position` of the outcome, or the one with the id `stored`.
+
+        keys: the document's own.
+        """
         agreement, partner = stop.agreement, stop.partner
         uid = self.planner.new_id()
         rendered, problems = self._render(document, agreement, partner, uid)
         if problems:
             self._born_dead(problems, agreement, words(document))
-        keys = [TemplateKey(kind, (value.encode(),)) for kind, value in document.business_keys()]
+        known = [TemplateKey(kind, (value.encode(),)) for kind, value in keys]
         self.messages.append(
             NewMessage(
                 uid=uid,
@@ -83,7 +87,7 @@ class Draft:
                 type=agreement.type,
                 lane=f"{partner.name}/{lane_key(stop, document, self.work.message.sender)}",
                 control_id=rendered.control_id,
-                keys=(*keys, *rendered.keys),
+                keys=(*known, *rendered.keys),
                 document=position,
                 stored_document=stored,
                 state="dead" if problems else "planned",
@@ -153,6 +157,8 @@ def _envelop(
 
 def _expectations(agreement: Agreement, document: Document, rendered: Enveloped) -> tuple[Expectation, ...]:
     """A receiver answers what its envelope said, or else the document's own number."""
+    if not agreement.expect:
+        return ()
     own = (document.reference.encode(),)
     return tuple([Expectation(kind, rendered.refs.get(kind, own), within) for kind, within in agreement.expect])
 

@@ -6,14 +6,25 @@ import os
 import time
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
+_PAIRS = [one + two for one in _ALPHABET for two in _ALPHABET]  # ten bits each
 
 
 def new_id() -> str:
     """10 characters of milliseconds since the epoch, 10 of randomness (50 bits)."""
-    number = (time.time_ns() // 1_000_000 << 50) | (int.from_bytes(os.urandom(7), "big") >> 6)
-    return "".join([_ALPHABET[number >> shift & 31] for shift in range(95, -5, -5)])
+    return _ten(time.time_ns() // 1_000_000) + _ten(int.from_bytes(os.urandom(7), "big") >> 6)
 
 
 def now() -> int:
     """Microseconds since the Unix epoch, UTC."""
     return time.time_ns() // 1000
+
+
+def _ten(number: int) -> str:
+    """The lower 50 bits as ten characters."""
+    return (
+        _PAIRS[number >> 40 & 1023]
+        + _PAIRS[number >> 30 & 1023]
+        + _PAIRS[number >> 20 & 1023]
+        + _PAIRS[number >> 10 & 1023]
+        + _PAIRS[number & 1023]
+    )

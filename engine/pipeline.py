@@ -44,12 +44,12 @@ class Read(NamedTuple):
 class Reading:
     """What a message holds. keys: of documents that could not be read whole. rule: what filters it unread."""
 
-    documents: list[Read] = field(default_factory=list)
     problems: list[Refused] = field(default_factory=list)
     opened: Opened = _UNOPENED
-    needs: tuple[AwaitedNeed, ...] = ()
-    rule: str = ""
+    documents: list[Read] = field(default_factory=list)
+    needs: list[AwaitedNeed] = field(default_factory=list)
     keys: list[Key] = field(default_factory=list)
+    rule: str = ""
 
 
 class Before(NamedTuple):
@@ -59,8 +59,10 @@ class Before(NamedTuple):
     deliveries: tuple[DeliveryRecord, ...] = ()
 
     def document(self, found: Read) -> StoredDocument | None:
-        key = (found.document.TYPE, found.document.reference, found.place)
-        return next((row for row in self.documents if (row.type, row.number, row.place) == key), None)
+        for row in self.documents:
+            if (row.type, row.number, row.place) == (found.document.TYPE, found.document.reference, found.place):
+                return row
+        return None
 
     def went(self, document: int, destination: str) -> bool:
         return any(row.document == document and row.delivery.destination == destination for row in self.deliveries)
@@ -80,25 +82,26 @@ def read(message: Message, planner: Planner, *, again: bool = False) -> Reading:
     """
     partner = planner.site.partners.get(message.partner)
     if partner is None:
-        gone = Refused("route.partner", f"partner {message.partner} is no longer in the site")
-        return Reading(problems=[gone])
+        return Reading([Refused("route.partner", f"partner {message.partner} is no longer in the site")])
     if message.type == UNREAD_REPLY:
         return Reading(rule=UNREAD_RULE)
     profile = planner.profile(partner.name, message.channel, message.type)
     format = planner.format(message.format)
     refused = [unit.refusal for unit in format.split(message.body, profile) if unit.refusal] if again else []
     if refused:
-        return Reading(problems=refused)
+        return Reading(refused)
     try:
         opened = format.open(message.body, profile)
     except Refused as refusal:
-        return Reading(problems=[refusal])
-    reading = Reading(problems=list(opened.problems), opened=opened)
+        return Reading([refusal])
+    reading = Reading(list(opened.problems), opened)
+    for receipt in opened.receipts:
+        reading.needs.append(_receipt_need(partner.name, receipt))
     today = dt.datetime.fromtimestamp(message.at / 1_000_000, partner.zone).date()  # a replay reads the same document
     context = Context(partner.zone, partner.crosswalks, today)
     for part in opened.parts:
         _read_part(part, reading, partner, planner, context)
-    reading.needs = _needs(reading, partner.name)
+    reading.needs = list(dict.fromkeys(reading.needs))
     return reading
 
 
@@ -119,18 +122,12 @@ def _read_part(part: Part, reading: Reading, partner: Partner, planner: Planner,
         broken = document.problems()
         if broken:
             reading.problems += [Refused("map.document", text, place=place or part.place) for text in broken]
-        else:
-            whole = f"{part.place}/{place}" if part.place and place else part.place or place
-            reading.documents.append(Read(document, agreement, whole))
-
-
-def _needs(reading: Reading, partner: str) -> tuple[AwaitedNeed, ...]:
-    needs = [_receipt_need(partner, receipt) for receipt in reading.opened.receipts]
-    for found in reading.documents:
-        answered = found.document.answers()
+            continue
+        whole = f"{part.place}/{place}" if part.place and place else part.place or place
+        reading.documents.append(Read(document, agreement, whole))
+        answered = document.answers()
         if answered is not None:
-            needs.append(_answer_need(partner, found, answered[1]))
-    return tuple(dict.fromkeys(needs))
+            reading.needs.append(_answer_need(partner.name, agreement, answered[1]))
 
 
 def _receipt_need(partner: str, receipt: Receipt) -> AwaitedNeed:
@@ -138,8 +135,8 @@ def _receipt_need(partner: str, receipt: Receipt) -> AwaitedNeed:
     return AwaitedNeed(partner, receipt.kind, receipt.ref, below=True)
 
 
-def _answer_need(partner: str, found: Read, number: str) -> AwaitedNeed:
-    return AwaitedNeed(partner, found.agreement.type, number)
+def _answer_need(partner: str, agreement: Agreement, number: str) -> AwaitedNeed:
+    return AwaitedNeed(partner, agreement.type, number)
 
 
 # --- plan ------------------------------------------------------------------------------------------------------------
@@ -148,11 +145,9 @@ def plan(
 ) -> Outcome:
     """Decide everything that follows from a message, and has not followed from it before. now: us."""
     opened, rules = reading.opened, [reading.rule] if reading.rule else []
-    draft = Draft(work, planner, now, keys=list(reading.keys))
-    told = {key.kind: key.value for key in reading.keys[:1]}
+    draft, settlement = Draft(work, planner, now, keys=list(reading.keys)), correlate.Settlement()
     for problem in reading.problems:
-        draft.refuse(problem, told)
-    settlement = correlate.Settlement()
+        draft.refuse(problem, {key.kind: key.value for key in reading.keys[:1]})
     for receipt in opened.receipts:
         _settle_receipt(receipt, facts, draft, settlement)
     for found in reading.documents:
@@ -172,7 +167,7 @@ def plan(
         exceptions=tuple(draft.exceptions),
         settles=tuple(settlement.settles),
         site=planner.site.version,
-        warnings=tuple([code for code in dict.fromkeys(opened.warnings) if code not in work.message.warnings]),
+        warnings=_unsaid(opened.warnings, work.message) if opened.warnings else (),
     )
 
 
@@ -189,7 +184,7 @@ def plan_again(
     if not stops and not routed.refusals:
         draft.refuse(Refused("route.none", f"no route sends this {document.type} to {destination} any more"))
     for stop in stops:
-        draft.send(model, stop, stored=document.id, replaces=replaces)
+        draft.send(model, model.business_keys(), stop, stored=document.id, replaces=replaces)
     return Outcome(
         work,
         state="exception" if draft.exceptions else "processed",
@@ -211,7 +206,7 @@ def _settle_answered(found: Read, facts: Facts, draft: Draft, settlement: correl
     answered = document.answers()
     if answered is None:
         return True
-    rows = facts[_answer_need(message.partner, found, answered[1])]
+    rows = facts[_answer_need(message.partner, found.agreement, answered[1])]
     if not rows:
         text = f"{found.agreement.type} answers {answered[0].replace('_', ' ')} {answered[1]}, which we never sent"
         hint = "ask the partner which order it means"
@@ -228,15 +223,16 @@ def _plan_document(found: Read, draft: Draft, before: Before) -> Sequence[str]:
     document = found.document
     stored = before.document(found)
     position = draft.keep(document, found.place) if stored is None else None
-    draft.keys += [Key(kind, value) for kind, value in document.business_keys()]
+    keys = document.business_keys()
+    draft.keys += [Key(kind, value) for kind, value in keys]
     routed = draft.planner.router.route(document, draft.work.message.partner)
     for refusal in routed.refusals:
         draft.refuse(refusal, words(document))
     for stop in routed.stops:
         if stored is None:
-            draft.send(document, stop, position=position)
+            draft.send(document, keys, stop, position=position)
         elif not before.went(stored.id, stop.partner.name):
-            draft.send(document, stop, stored=stored.id)
+            draft.send(document, keys, stop, stored=stored.id)
     return [routed.rule] if routed.rule else []
 
 
@@ -248,7 +244,14 @@ def _plan_answers(opened: Opened, draft: Draft) -> None:
         draft.answer(opened.answers, agreement, partner)
 
 
+def _unsaid(warnings: Sequence[str], message: Message) -> tuple[str, ...]:
+    """What reading the whole message has shown beside its envelope's warnings."""
+    return tuple([code for code in dict.fromkeys(warnings) if code not in message.warnings])
+
+
 def _state(draft: Draft, rules: Sequence[str]) -> str:
-    if any(found.new_delivery is None and found.delivery is None for found in draft.exceptions):
-        return "exception"
+    """An exception of a delivery is none of the message it is sent for."""
+    for found in draft.exceptions:
+        if found.new_delivery is None and found.delivery is None:
+            return "exception"
     return "filtered" if rules and not draft.messages else "processed"
