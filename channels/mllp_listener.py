@@ -160,7 +160,7 @@ class Desk:
 
     def _ack(self, header: Header, payload: bytes, refusal: Refused | None, now: dt.datetime) -> bytes:
         outcome = hl7_ack.outcome_of(refusal)
-        code = hl7_ack.answer_code(header, outcome, reply=hl7_ack.is_answer(header, payload))
+        code = hl7_ack.answer_code(header, outcome, reply=header.is_answer)
         if not code:
             return b""
         return frame(hl7_ack.build_ack(header, code=code, control_id=self._ids(), now=now, refusal=refusal))

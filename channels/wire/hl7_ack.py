@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from channels.formats.hl7v2.header import Header
+from channels.formats.hl7v2.header import Header, Letterhead
 from engine.errors import Refused, Rejected, Unavailable
 from engine.plugin import Sent
 
@@ -57,11 +57,6 @@ _LAST_NUMBER = re.compile(r"\[(\d+)\][^\[]*$")
 
 
 # --- answering -------------------------------------------------------------------------------------------------------
-def is_answer(header: Header, raw: bytes) -> bool:
-    """Whether a message is itself an acknowledgement or response (v2.5.1 ch. 2.9: MSA is in every one of them)."""
-    return header.code == "ACK" or (b"MSA" in raw and (b"\rMSA" in raw or b"\nMSA" in raw))
-
-
 def answer_code(header: Header, outcome: str, *, reply: bool = False) -> str:
     """MSA-1 of the answer that a message's header asks for, or "" when it wants none.
 
@@ -69,7 +64,7 @@ def answer_code(header: Header, outcome: str, *, reply: bool = False) -> str:
     Original mode: AA, AE, AR. Enhanced: CA, CE, CR as MSH-15 wishes; a sender that declines the accept ack and asks
     for the application's (`NE|AL`, as IHE devices do) gets AA, AE, AR as MSH-16 wishes.
     """
-    if not header.enhanced:
+    if not header.letterhead.enhanced:
         return "" if reply else "A" + outcome
     if header.accept_ack and header.accept_ack != "NE":
         return "C" + outcome if _wished(header.accept_ack, outcome) else ""
@@ -98,30 +93,34 @@ def build_ack(header: Header, *, code: str, control_id: str, now: dt.datetime, r
 
     code: MSA-1. control_id: of the acknowledgement itself (MSH-10). now: with its zone, to the second.
     """
-    field = header.separators.field
-    segments = [_msh(header, control_id, now), f"MSA{field}{code}{field}{header.control_id}"]
+    letterhead = header.letterhead
+    first, then, last = letterhead.answers.get(code) or _constants(letterhead, code)
+    answer = f"{first}{_timestamp(now)}{then}{control_id}{last}{header.control_id}\r"
     if refusal is not None:
-        since_2_7 = _version(header) >= (2, 7)  # MSA-3 was withdrawn then
-        segments[1] += "" if since_2_7 else field + _escape(header, _words(refusal))
-        err = _err_2_5(header, refusal) if _version(header) >= (2, 5) else _err_eld(header, refusal)
-        segments.append(field.join(err).rstrip(field))
-    segments.append("")
-    return "\r".join(segments).encode(header.charset, "replace")
+        answer = answer[:-1] + _explained(header, refusal)
+    return answer.encode(header.charset, "replace")
 
 
-def _msh(header: Header, control_id: str, now: dt.datetime) -> str:
-    marks, fields = header.separators, header.fields
-    if len(fields) < 18:
-        fields = (*fields, *[""] * (18 - len(fields)))
-    event = header.event
-    kind = marks.component.join(("ACK", event, "ACK")) if event else "ACK"
-    parts = [
-        "MSH", marks.encoding, fields[4], fields[5], fields[2], fields[3], _timestamp(now), "", kind,
-        control_id, fields[10] or "P", fields[11] or "2.5.1",
-    ]  # fmt: skip
-    if fields[17]:
-        parts += ["", "", "", "", "", fields[17]]
-    return marks.field.join(parts)
+def _constants(letterhead: Letterhead, code: str) -> tuple[str, str, str]:
+    """An acknowledgement's text before its time, its control id and the answered one's; kept for the next."""
+    marks, field = letterhead.separators, letterhead.field
+    kind = marks.component.join(("ACK", letterhead.event, "ACK")) if letterhead.event else "ACK"
+    first = ["MSH", marks.encoding, field(5), field(6), field(3), field(4), ""]
+    last = ["", field(11) or "P", field(12) or "2.5.1"]
+    if field(18):
+        last += ["", "", "", "", "", field(18)]
+    msa = marks.field.join(("MSA", code, ""))
+    pieces = marks.field.join(first), marks.field.join(("", "", kind, "")), f"{marks.field.join(last)}\r{msa}"
+    letterhead.answers[code] = pieces
+    return pieces
+
+
+def _explained(header: Header, refusal: Refused) -> str:
+    """What follows the answered control id: MSA-3 and the segment ERR."""
+    field, version = header.separators.field, _version(header)
+    words = "" if version >= (2, 7) else field + _escape(header, _words(refusal))  # MSA-3 was withdrawn then
+    err = _err_2_5(header, refusal) if version >= (2, 5) else _err_eld(header, refusal)
+    return f"{words}\r{field.join(err).rstrip(field)}\r"
 
 
 @lru_cache(maxsize=2)

@@ -47,7 +47,7 @@ Event = Frame | Broken
 
 
 def frame(payload: bytes) -> bytes:
-    return b"\x0b%b\x1c\r" % payload
+    return _START + payload + END
 
 
 class Framer:
@@ -82,11 +82,15 @@ class Framer:
         events: list[Event] = []
         if self.dead:
             return events
-        buffer: bytes | bytearray = data
         if self._buffer:
             self._buffer += data
-            buffer = self._buffer
-        at = self._consume(buffer, events)
+            buffer: bytes | bytearray = self._buffer
+            at = self._consume(buffer, 0, events)
+        else:
+            buffer = data
+            at = self._take_whole(data, events)
+            if at < len(data):
+                at = self._consume(data, at, events)
         if self.dead:
             self._buffer = bytearray()
         elif buffer is self._buffer:
@@ -108,9 +112,9 @@ class Framer:
             return [_no_cr(rest)]
         return [_truncated(rest, "the connection closed inside a frame")]
 
-    def _consume(self, buffer: bytes | bytearray, events: list[Event]) -> int:
-        """Take all that is decided; returns the offset of the first undecided byte."""
-        at, size = 0, len(buffer)
+    def _consume(self, buffer: bytes | bytearray, at: int, events: list[Event]) -> int:
+        """Take all from `at` on that is decided; returns the offset of the first undecided byte."""
+        size = len(buffer)
         while at < size and not self.dead:
             if self._inside or buffer[at] == VT:
                 following = self._take_frame(buffer, at, events)
@@ -122,6 +126,19 @@ class Framer:
                 return at
             at = following
             self._scan = 0
+        return at
+
+    def _take_whole(self, data: bytes, events: list[Event]) -> int:
+        """Take the frames at the beginning of a read that are whole and beyond doubt; returns where they end."""
+        at, end_block, most = 0, self._end, self._max
+        while data.startswith(_START, at):
+            begin = at + 1
+            end = data.find(_STOP, begin)
+            whole = begin < end <= begin + most and data.startswith(end_block, end)
+            if not whole or data.find(_START, begin, end) >= 0:
+                break
+            events.append(Frame(data[begin:end]))
+            at = end + len(end_block)
         return at
 
     def _take_frame(self, buffer: bytes | bytearray, at: int, events: list[Event]) -> int:

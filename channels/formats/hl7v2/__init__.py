@@ -54,9 +54,9 @@ class HL7v2:
 
     def open(self, raw: bytes, profile: Profile) -> Opened:
         """One Part: the tree, with what is wrong with its structure (`hl7.structure`, 100). Raises Refused."""
-        header, _ = accept.scan(raw, profile)
+        header, *_ = accept.scan(raw, profile)
         message, matched, warnings = parse(raw, header)
-        kind = accept.message_type(header)
+        kind = header.letterhead.type
         part = Part(kind, message, control_id=header.control_id, refusals=matched.problems)
         return Opened((part,), warnings=warnings)
 
@@ -85,7 +85,7 @@ def parse(raw: bytes, header: Header) -> tuple[Message, Matched, tuple[str, ...]
     body = raw.removeprefix(BOM)
     text = body.decode(header.charset)
     marks = syntax(header.separators, header.charset)
-    name = structure_of(accept.message_type(header), header.structure)
+    name = structure_of(header.letterhead.type, header.structure)
     matched = match(STRUCTURES[name] if name else FLAT, cut(text, marks))
     warnings = marks.warnings(text, 4 + len(header.separators.encoding))
     if matched.unknown:

@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
 from channels.formats.hl7v2.charset import decide, place_of
-from channels.formats.hl7v2.definitions import SEGMENTS
-from channels.formats.hl7v2.header import BOM, STANDARD, Header, Separators, legal_separators, read_header
+from channels.formats.hl7v2.header import (
+    BOM,
+    STANDARD,
+    Header,
+    Letterhead,
+    Separators,
+    legal_separators,
+    part,
+    read_header,
+)
 from engine.errors import Refused
 from engine.message import Facts, Unit
 from engine.plugin import Profile
@@ -24,9 +32,9 @@ MAX_REPETITIONS = 5_000
 MAX_FIELD = 5 * 1024 * 1024
 _CONTROLS = bytes(code for code in range(0x20) if code not in b"\t\n\r\x1b")
 _CONTROLS_AND_ESCAPE = _CONTROLS + b"\x1b"  # ISO 2022 charsets shift with it; elsewhere it is as bad as the others
-_STANDARD_START = b"MSH|^~\\&|"
+_STANDARD_START = "MSH|^~\\&|"
+_USUAL = 500  # characters: a longer header is not worth remembering
 _VERSION = re.compile(r"2\.[1-9](\.[0-9]+)?")
-_JOINT = "\x1f"  # between the parts of a duplicate key; refused in messages, so it cannot be forged
 
 
 def split(raw: bytes, profile: Profile) -> list[Unit]:
@@ -35,62 +43,57 @@ def split(raw: bytes, profile: Profile) -> list[Unit]:
     A refused message has no duplicate key: sent again it is judged again, and corrected under its old id it is new.
     """
     try:
-        header, warnings = scan(raw, profile)
+        header, warnings, taken = scan(raw, profile)
     except Refused as refusal:
         header = read_header(raw)
         return [Unit(raw, _facts(raw, header, ()), refusal)]
-    problem = judge(header, profile)
+    problem = None if taken and header.control_id else judge(header, profile)
     return [Unit(raw, _facts(raw, header, warnings, accepted=problem is None), problem)]
 
 
-def scan(raw: bytes, profile: Profile) -> tuple[Header, tuple[str, ...]]:
-    """MSH, and the codes of tolerated departures. Raises Refused when the bytes are not one readable message."""
+def scan(raw: bytes, profile: Profile) -> tuple[Header, tuple[str, ...], bool]:
+    """MSH of one readable message, codes of tolerated departures, and whether the channel is known to take all of MSH
+    but its control id. Raises Refused when the bytes are not one readable message.
+    """
     body = raw.removeprefix(BOM)
-    warnings: tuple[str, ...] = () if body is raw else ("hl7.bom",)
     if not body.startswith(b"MSH"):
         raise _no_header(body)
-    lines = body.splitlines()
-    header = _header(body, lines[0], profile)
-    separators = header.separators
-    _check_segments(lines, separators.field)
-    controls = _CONTROLS if header.charset.startswith("iso2022") else _CONTROLS_AND_ESCAPE
+    feeds = body.find(b"\n") >= 0
+    (letterhead, taken, time, control_id), codec = _header(body, feeds, profile)
+    mark, is_answer = letterhead.separators.field, letterhead.code == "ACK"
+    if feeds or _unusual(mark).search(body):
+        is_answer = _check_segments(body.splitlines(), mark) or is_answer
+    controls = _CONTROLS if codec.startswith("iso2022") else _CONTROLS_AND_ESCAPE
     if len(body.translate(None, controls)) != len(body):
         raise _control_character(body, controls)
-    _check_sizes(body, lines, separators, profile)
-    if b"\n" in body:
+    if profile.limits or len(body) >= MAX_REPETITIONS:
+        _check_sizes(body, letterhead.separators, profile.limits)
+    warnings: tuple[str, ...] = () if body is raw else ("hl7.bom",)
+    if feeds:
         if _switched_on(profile, "strict_segment_ends"):
             text = "segments end with a line feed, and only carriage returns are agreed"
             raise Refused("hl7.segment", text, place="MSH", status="100")
         warnings = (*warnings, "hl7.lf_segments")
-    return header, warnings
+    return Header(letterhead, time, control_id, codec, is_answer), warnings, taken
 
 
 def judge(header: Header, profile: Profile) -> Refused | None:
     """What of MSH-9 to MSH-12 this channel does not take; None when it takes the message."""
-    fields = header.fields
-    if len(fields) < 9:
+    letterhead = header.letterhead
+    if len(letterhead.fields) < 9:
         return _rejected("hl7.header", "MSH ends before the message type", "MSH-9", "101")
-    refusal = _judge_type(message_type(header), profile.accepts)
+    refusal = _judge_type(letterhead.type, profile.accepts)
     if refusal is not None:
         return refusal
-    control_id, processing_id, version = (*fields[9:12], "", "", "")[:3]
-    if not control_id and not _switched_on(profile, "allow_empty_control_id"):
+    if not header.control_id and not _switched_on(profile, "allow_empty_control_id"):
         return _rejected("hl7.control_id", "the message has no control id", "MSH-10", "101")
-    component = header.separators.component
-    if processing_id.split(component, 1)[0] != profile.usage:
+    component = letterhead.separators.component
+    if letterhead.field(11).split(component, 1)[0] != profile.usage:
         text = f"this channel takes messages of processing id {profile.usage} only"
         return _rejected("hl7.processing_id", text, "MSH-11", "202")
-    if not _VERSION.fullmatch(version.split(component, 1)[0]):
+    if not _VERSION.fullmatch(letterhead.field(12).split(component, 1)[0]):
         return _rejected("hl7.version", "the version is not one of 2.1 to 2.9", "MSH-12", "203")
     return None
-
-
-def message_type(header: Header) -> str:
-    """`OMS^O05`: the first two components of MSH-9 with a caret, whatever the sender's separators."""
-    if len(header.fields) < 9:
-        return ""
-    parts = header.fields[8].split(header.separators.component, 2)
-    return f"{parts[0]}^{parts[1]}" if len(parts) > 1 and parts[1] else parts[0]
 
 
 def _judge_type(kind: str, accepts: frozenset[str]) -> Refused | None:
@@ -107,40 +110,71 @@ def _judge_type(kind: str, accepts: frozenset[str]) -> Refused | None:
 
 
 def _facts(raw: bytes, header: Header, warnings: tuple[str, ...], accepted: bool = False) -> Facts:
-    component = header.separators.component
-    application, facility, control_id = header.field(3), header.field(4), header.field(10)
-    sender = f"{application.split(component, 1)[0]}|{facility.split(component, 1)[0]}" if header.fields else ""
+    letterhead, control_id = header.letterhead, header.control_id
     dedup = ""
     if accepted:
-        dedup = f"{control_id or hashlib.sha256(raw).hexdigest()}{_JOINT}{application}{_JOINT}{facility}"
-    return Facts("hl7v2", message_type(header), control_id, sender, dedup, (), warnings, header, "MSH-10")
+        dedup = f"{control_id or hashlib.sha256(raw).hexdigest()}{letterhead.signature}"
+    return Facts("hl7v2", letterhead.type, control_id, letterhead.sender, dedup, (), warnings, header, "MSH-10")
+
+
+# --- MSH --------------------------------------------------------------------------------------------------------------
+_Opening = tuple[Letterhead, bool, str, str]  # with whether it is known to be taken, the time and the control id
+
+
+def _header(body: bytes, feeds: bool, profile: Profile) -> tuple[_Opening, str]:
+    """MSH of a body that has line feeds, or not; and the codec, which is decided by MSH-18.
+
+    MSH-18 is ASCII in every charset we read.
+    """
+    end = body.find(b"\r")
+    line = body if end < 0 else body[:end]
+    if feeds:
+        line = line.split(b"\n", 1)[0]
+    if len(line) < 9:
+        raise _rejected("hl7.header", "MSH ends before the message type", "MSH-9", "101")
+    opening = _opening(line.decode("latin-1"), profile)
+    letterhead = opening[0]
+    if not (letterhead.character_set or profile.charset) and body.isascii():
+        return opening, "utf-8"
+    named = letterhead.character_set.split(letterhead.separators.repetition, 1)[0]
+    codec = decide(body, named, profile.charset, profile.options.get("default_charset", ""))
+    return opening if line.isascii() else _opening(line.decode(codec), profile), codec
+
+
+def _opening(msh: str, profile: Profile) -> _Opening:
+    mark = msh[3]
+    fields = msh.split(mark, 10)
+    if len(fields) < 11 or len(msh) > _USUAL:
+        separators = _separators(msh)
+        constant, time, control_id = part(msh, mark)
+        return Letterhead(constant, separators), False, time, control_id
+    time, control_id = fields[6], fields[9]
+    fields[6] = fields[9] = ""
+    return *_known(mark.join(fields), profile.accepts, profile.usage), time, control_id
+
+
+@lru_cache(maxsize=512)
+def _known(msh: str, accepts: frozenset[str], usage: str) -> tuple[Letterhead, bool]:
+    """A letterhead from its text, and whether a channel takes it: neither depends on anything else of a message."""
+    separators = _separators(msh)
+    letterhead = Letterhead(msh.split(separators.field), separators)
+    profile = Profile(accepts=accepts, usage=usage)
+    return letterhead, judge(Header(letterhead, control_id="any"), profile) is None
+
+
+def _separators(msh: str) -> Separators:
+    if msh.startswith(_STANDARD_START):
+        return STANDARD
+    mark = msh[3]
+    if not legal_separators(mark):
+        raise _rejected("hl7.header", "MSH-1 cannot separate fields", "MSH-1", "101")
+    encoding = msh[4:].split(mark, 1)[0]
+    if not 2 <= len(encoding) <= 5 or not legal_separators(mark + encoding):
+        raise _rejected("hl7.header", "MSH-2 does not hold two to five distinct separators", "MSH-2", "101")
+    return Separators(mark, *encoding, *[""] * (5 - len(encoding)))
 
 
 # --- what makes bytes unreadable --------------------------------------------------------------------------------------
-def _header(body: bytes, line: bytes, profile: Profile) -> Header:
-    """MSH decoded; the codec is decided by MSH-18, which is ASCII in every charset we read."""
-    separators = STANDARD if line.startswith(_STANDARD_START) else _separators(line)
-    fields = line.decode("latin-1").split(separators.field)
-    character_set = fields[17].split(separators.repetition, 1)[0] if len(fields) > 17 else ""
-    fallback = profile.options.get("default_charset", "")
-    codec = decide(body, character_set, profile.charset, fallback)
-    if not line.isascii():
-        fields = line.decode(codec).split(separators.field)
-    return Header(tuple(fields), codec, separators)
-
-
-def _separators(line: bytes) -> Separators:
-    if len(line) < 9:
-        raise _rejected("hl7.header", "MSH ends before the message type", "MSH-9", "101")
-    marks = line[3:4].decode("latin-1")
-    if not legal_separators(marks):
-        raise _rejected("hl7.header", "MSH-1 cannot separate fields", "MSH-1", "101")
-    encoding = line[4:].decode("latin-1").split(marks, 1)[0]
-    if not 2 <= len(encoding) <= 5 or not legal_separators(marks + encoding):
-        raise _rejected("hl7.header", "MSH-2 does not hold two to five distinct separators", "MSH-2", "101")
-    return Separators(marks, *encoding, *[""] * (5 - len(encoding)))
-
-
 def _no_header(body: bytes) -> Refused:
     if body[:3] in (b"FHS", b"BHS"):
         return _rejected("hl7.type", "batches of messages are not taken here", body[:3].decode(), "200")
@@ -150,24 +184,27 @@ def _no_header(body: bytes) -> Refused:
 
 
 @lru_cache(maxsize=64)
-def _later_heads(mark: str) -> frozenset[bytes]:
-    """How good lines after MSH start: a standard segment's name alone or with its separator; also the blank line."""
-    names = [name.encode() for name in SEGMENTS if name != "MSH"]
-    return frozenset([b"", *names, *(name + mark.encode() for name in names)])
+def _unusual(mark: str) -> re.Pattern[bytes]:
+    """Finds the first segment end behind which comes neither a named segment other than MSH and MSA, nor the end."""
+    return re.compile(rb"\r(?!(?!MS[HA])[A-Z][A-Z0-9]{2}%b|\Z)" % re.escape(mark.encode()))
 
 
-def _check_segments(lines: list[bytes], mark: str) -> None:
-    heads = {line[:4] for line in lines[1:]}
-    if heads <= _later_heads(mark):
-        return
-    if any(head[:3] == b"MSH" for head in heads):
-        count = sum(line[:3] == b"MSH" for line in lines)
+def _check_segments(lines: list[bytes], mark: str) -> bool:
+    """Whether MSA is among the segments. Raises Refused when there is another MSH, or a line that is no segment."""
+    heads = {line[:4] for line in lines[1:] if line}
+    if not all(_is_head(head, mark) for head in heads) or any(head[:3] == b"MSH" for head in heads):
+        raise _bad_segment(lines, mark)
+    return any(head[:3] == b"MSA" for head in heads)
+
+
+def _bad_segment(lines: list[bytes], mark: str) -> Refused:
+    count = sum(line[:3] == b"MSH" for line in lines)
+    if count > 1:
         text = "one frame holds more than one MSH; none of them is taken"
-        raise Refused("hl7.multi_msh", text, place=f"MSH[{count}]", status="100")
-    for number, line in enumerate(lines, 1):
-        if line and not _is_head(line[:4], mark):
-            text = "a segment does not start with a name of three capitals and the field separator"
-            raise Refused("hl7.segment", text, place=f"segment {number}", status="100")
+        return Refused("hl7.multi_msh", text, place=f"MSH[{count}]", status="100")
+    number = next(number for number, line in enumerate(lines, 1) if line and not _is_head(line[:4], mark))
+    text = "a segment does not start with a name of three capitals and the field separator"
+    return Refused("hl7.segment", text, place=f"segment {number}", status="100")
 
 
 @lru_cache(maxsize=1024)
@@ -181,17 +218,16 @@ def _control_character(body: bytes, controls: bytes) -> Refused:
     return Refused("hl7.control_char", text, place=place_of(body, offset), status="102")
 
 
-def _check_sizes(body: bytes, lines: list[bytes], separators: Separators, profile: Profile) -> None:
-    limits = profile.limits
+def _check_sizes(body: bytes, separators: Separators, limits: Mapping[str, int]) -> None:
+    size, lines = len(body), body.splitlines()
     cap = limits.get("segments", MAX_SEGMENTS)
     if len(lines) > cap:
         raise _over("segments", len(lines), cap, f"segment {cap + 1}")
     cap = limits.get("field", MAX_FIELD)
-    if len(body) > cap:
+    if size > cap:
         _check_fields(lines, separators, cap, "bytes in a field", len)
     cap = limits.get("repetitions", MAX_REPETITIONS)
-    mark = separators.repetition.encode()
-    if body.count(mark) >= cap:
+    if size >= cap and body.count(mark := separators.repetition.encode()) >= cap:
         _check_fields(lines, separators, cap, "repetitions of a field", lambda value: value.count(mark) + 1)
 
 

@@ -7,10 +7,11 @@ is written with the sender's own delimiters and names the sender's control id. J
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import NamedTuple
 
 BOM = b"\xef\xbb\xbf"
+_JOINT = "\x1f"  # between the parts of a duplicate key; refused in messages, so it cannot be forged
 _FIRST = re.compile(rb"(?:\xef\xbb\xbf)?\s*([^\r\n]{0,65536})")
 
 
@@ -36,23 +37,31 @@ class Separators(NamedTuple):
 STANDARD = Separators()
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """The MSH segment. All values are as received: still escaped, never None, `""` when absent.
+class Letterhead:
+    """What a sender repeats in every MSH: all but the time (MSH-7) and the control id (MSH-10), which are empty here.
 
-    fields:  MSH-n at index n-1 (`fields[0]` is the segment's name); use `field(n)`.
-    charset: Python codec by which the values give their bytes again: encode an answer with it.
-
-    Attributes by name: `separators`, `sending_application` (MSH-3), `sending_facility` (4), `receiving_application`
-    (5), `receiving_facility` (6), `message_type` (9, whole), `code` (9.1), `event` (9.2), `structure` (9.3),
-    `control_id` (10), `processing_id` (11), `version` (12), `sequence_number` (13), `accept_ack` (15),
-    `application_ack` (16), `character_set` (18, whole). `found` is false when the bytes hold no MSH: then everything is
-    empty and the separators are the standard ones. `enhanced`: MSH-15 or MSH-16 is valued (v2.5.1 ch. 2.9.2).
+    fields: MSH-n at index n-1. type: `OMS^O05`, the first two components of MSH-9 with a caret, whatever the sender's
+    separators. sender: `APP|FACILITY`. signature: the sender's names in full, as they end a duplicate key.
+    character_set: MSH-18, whole. answers: what is constant in acknowledgements under it, kept by their writer.
     """
 
-    fields: tuple[str, ...] = ()
-    charset: str = "utf-8"
-    separators: Separators = STANDARD
+    __slots__ = (
+        "answers", "character_set", "code", "enhanced", "event", "fields", "sender", "separators", "signature",
+        "structure", "type",
+    )  # fmt: skip
+
+    def __init__(self, fields: Sequence[str] = (), separators: Separators = STANDARD) -> None:
+        self.fields = tuple(fields)
+        self.separators = separators
+        component = separators.component
+        self.code, self.event, self.structure = (*self.field(9).split(component), "", "")[:3]
+        self.type = f"{self.code}^{self.event}" if self.event else self.code
+        names = (self.field(number).split(component, 1)[0] for number in (3, 4))
+        self.sender = "|".join(names) if fields else ""
+        self.signature = f"{_JOINT}{self.field(3)}{_JOINT}{self.field(4)}"
+        self.character_set = self.field(18)
+        self.enhanced = bool(self.field(15) or self.field(16))
+        self.answers: dict[str, tuple[str, str, str]] = {}
 
     def field(self, number: int) -> str:
         """MSH-number, 1-based; empty when the segment is shorter."""
@@ -60,77 +69,103 @@ class Header:
             return self.separators.field if self.fields else ""
         return self.fields[number - 1] if number <= len(self.fields) else ""
 
+
+_NO_LETTERHEAD = Letterhead()
+
+
+class Header(NamedTuple):
+    """The MSH segment. All values are as received: still escaped, never None, `""` when absent.
+
+    time, control_id: MSH-7 and MSH-10; all else is in the letterhead.
+    charset: Python codec by which the values give their bytes again: encode an answer with it.
+    is_answer: the message is itself an acknowledgement or response (v2.5.1 ch. 2.9: MSA is in every one of them).
+
+    Attributes by name: `separators`, `sending_application` (MSH-3), `sending_facility` (4), `receiving_application`
+    (5), `receiving_facility` (6), `message_type` (9, whole), `code` (9.1), `event` (9.2), `structure` (9.3),
+    `processing_id` (11), `version` (12), `sequence_number` (13), `accept_ack` (15), `application_ack` (16),
+    `character_set` (18, whole). `found` is false when the bytes hold no MSH: then everything is empty and the
+    separators are the standard ones. `enhanced`: MSH-15 or MSH-16 is valued (v2.5.1 ch. 2.9.2).
+    """
+
+    letterhead: Letterhead = _NO_LETTERHEAD
+    time: str = ""
+    control_id: str = ""
+    charset: str = "utf-8"
+    is_answer: bool = False
+
+    def field(self, number: int) -> str:
+        """MSH-number, 1-based; empty when the segment is shorter."""
+        if number == 7:
+            return self.time
+        return self.control_id if number == 10 else self.letterhead.field(number)
+
+    @property
+    def separators(self) -> Separators:
+        return self.letterhead.separators
+
     @property
     def found(self) -> bool:
-        return bool(self.fields)
+        return bool(self.letterhead.fields)
 
     @property
     def sending_application(self) -> str:
-        return self.field(3)
+        return self.letterhead.field(3)
 
     @property
     def sending_facility(self) -> str:
-        return self.field(4)
+        return self.letterhead.field(4)
 
     @property
     def receiving_application(self) -> str:
-        return self.field(5)
+        return self.letterhead.field(5)
 
     @property
     def receiving_facility(self) -> str:
-        return self.field(6)
+        return self.letterhead.field(6)
 
     @property
     def message_type(self) -> str:
-        return self.field(9)
+        return self.letterhead.field(9)
 
     @property
     def code(self) -> str:
-        return self._component(9, 0)
+        return self.letterhead.code
 
     @property
     def event(self) -> str:
-        return self._component(9, 1)
+        return self.letterhead.event
 
     @property
     def structure(self) -> str:
-        return self._component(9, 2)
-
-    @property
-    def control_id(self) -> str:
-        return self.field(10)
+        return self.letterhead.structure
 
     @property
     def processing_id(self) -> str:
-        return self.field(11)
+        return self.letterhead.field(11)
 
     @property
     def version(self) -> str:
-        return self.field(12)
+        return self.letterhead.field(12)
 
     @property
     def sequence_number(self) -> str:
-        return self.field(13)
+        return self.letterhead.field(13)
 
     @property
     def accept_ack(self) -> str:
-        return self.field(15)
+        return self.letterhead.field(15)
 
     @property
     def application_ack(self) -> str:
-        return self.field(16)
+        return self.letterhead.field(16)
 
     @property
     def character_set(self) -> str:
-        return self.field(18)
+        return self.letterhead.character_set
 
     @property
     def enhanced(self) -> bool:
-        return bool(self.field(15) or self.field(16))
-
-    def _component(self, number: int, index: int) -> str:
-        parts = self.field(number).split(self.separators.component)
-        return parts[index] if index < len(parts) else ""
+        return self.letterhead.enhanced
 
 
 def read_header(raw: bytes, charset: str = "") -> Header:
@@ -140,11 +175,25 @@ def read_header(raw: bytes, charset: str = "") -> Header:
     name). charset: codec to try first; without it UTF-8, and Latin-1 where that fails, so that bytes echo unchanged.
     """
     line = first_segment(raw)
+    answers = b"\rMSA" in raw or b"\nMSA" in raw
     if line[:3] != b"MSH" or len(line) < 4:
-        return Header()
+        return Header(is_answer=answers)
     text, codec = _decode(line, charset or "utf-8")
     separators = read_separators(text)
-    return Header(tuple(text.split(separators.field)), codec, separators)
+    constant, time, control_id = part(text, separators.field)
+    letterhead = Letterhead(constant, separators)
+    return Header(letterhead, time, control_id, codec, answers or letterhead.code == "ACK")
+
+
+def part(msh: str, mark: str) -> tuple[list[str], str, str]:
+    """An MSH segment's fields without time and control id, and those."""
+    fields = msh.split(mark)
+    time = control_id = ""
+    if len(fields) > 6:
+        time, fields[6] = fields[6], ""
+    if len(fields) > 9:
+        control_id, fields[9] = fields[9], ""
+    return fields, time, control_id
 
 
 def read_separators(msh: str) -> Separators:
