@@ -116,13 +116,16 @@ class Document(Record):
         """Lower goes first: 0 stat, 3 urgent, 5 routine."""
         return 5
 
+    # Straight to pydantic's core: what its own methods add is questions that a document always answers the same way.
     def to_json(self) -> str:
-        return self.model_dump_json(exclude_unset=True)
+        return self.__pydantic_serializer__.to_json(self, exclude_unset=True).decode()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        return cls.model_validate_json(text)
+        found: Self = cls.__pydantic_validator__.validate_json(text)
+        return found
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
-        return cls.model_validate(fields)
+        found: Self = cls.__pydantic_validator__.validate_python(fields)
+        return found

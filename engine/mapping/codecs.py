@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -74,13 +75,14 @@ def _digits(text: str) -> bool:
 
 
 def _decimal(text: str, _: ZoneInfo) -> Decimal:
-    if not (_digits(text) and len(text) <= 30) and _NUMBER.fullmatch(text) is None:
+    plain = len(text) <= 30 and _digits(text.replace(".", "", 1))
+    if not plain and _NUMBER.fullmatch(text) is None:
         raise ValueError
     return Decimal(text)
 
 
 def _integer(text: str, _: ZoneInfo) -> str:
-    if _INTEGER.fullmatch(text) is None:
+    if not (len(text) <= 30 and _digits(text)) and _INTEGER.fullmatch(text) is None:
         raise ValueError
     return str(int(text))
 
@@ -166,27 +168,33 @@ def _write_time(extended: bool) -> Encode:
 
 def _timestamp(text: str, zone: ZoneInfo) -> dt.datetime:
     """Without an offset it is local to the sender; where clocks go back, the earlier of the two instants."""
-    if len(text) == 14 and _digits(text):  # YYYYMMDDHHMMSS, the rule
-        year, month, day = int(text[:4]), int(text[4:6]), int(text[6:8])
-        return _local(dt.datetime(year, month, day, int(text[8:10]), int(text[10:12]), int(text[12:])), zone)
     found = _BASIC.fullmatch(text) or _EXTENDED.fullmatch(text)
     if found is None:
         raise ValueError
-    *date, hour, minute, second, fraction, sign, hours, minutes = found.groups()
-    year, month, day = map(int, date)
-    micro = int((fraction or "").ljust(6, "0"))
-    at = dt.datetime(year, month, day, int(hour or 0), int(minute or 0), int(second or 0), micro)
+    *parts, fraction, sign, hours, minutes = found.groups()
+    year, month, day, hour, minute, second = [int(part or 0) for part in parts]
+    micro = int(fraction.ljust(6, "0")) if fraction else 0
     if sign:
-        if int(minutes) > 59:
-            raise ValueError
-        span = dt.timedelta(hours=int(hours), minutes=int(minutes))
-        return at.replace(tzinfo=dt.timezone(span if sign == "+" else -span))
-    return at.replace(tzinfo=dt.UTC) if text[-1] in "Zz" else _local(at, zone)
+        offset = _offset(sign, hours, minutes)
+    elif text[-1] in "Zz":
+        offset = dt.UTC
+    else:
+        # The offset of that moment, not the zone: what is stored and compared must not depend on zone rules again.
+        offset = _fixed(zone.utcoffset(dt.datetime(year, month, day, hour, minute, second)) or dt.timedelta())
+    return dt.datetime(year, month, day, hour, minute, second, micro, offset)
 
 
-def _local(at: dt.datetime, zone: ZoneInfo) -> dt.datetime:
-    # The offset of that moment, not the zone: what is stored and compared must not depend on zone rules again.
-    return at.replace(tzinfo=dt.timezone(zone.utcoffset(at) or dt.timedelta()))
+@lru_cache(maxsize=128)
+def _offset(sign: str, hours: str, minutes: str) -> dt.timezone:
+    if int(minutes) > 59:
+        raise ValueError
+    span = dt.timedelta(hours=int(hours), minutes=int(minutes))
+    return dt.timezone(span if sign == "+" else -span)
+
+
+@lru_cache(maxsize=128)
+def _fixed(offset: dt.timedelta) -> dt.timezone:
+    return dt.timezone(offset)
 
 
 def _write_timestamp(extended: bool) -> Encode:
@@ -194,8 +202,7 @@ def _write_timestamp(extended: bool) -> Encode:
         local = value.astimezone(zone)
         if local.microsecond % 100:
             raise ValueError  # HL7 has room for four digits of a second
-        fraction = f".{local.microsecond // 100:04d}" if local.microsecond else ""
-        text = local.isoformat(timespec="seconds").replace(":", "")  # 2026-11-21T090000-0600
-        return f"{text[:4]}{text[5:7]}{text[8:10]}{text[11:17]}{fraction}{text[17:]}"
+        text = local.isoformat().replace("-", "", 2).replace(":", "")  # 20261121T090000.250000-0600
+        return f"{text[:8]}{text[9:20]}{text[22:]}" if local.microsecond else text.replace("T", "")
 
     return (lambda value, zone: value.astimezone(zone).isoformat()) if extended else basic

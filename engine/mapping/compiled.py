@@ -88,7 +88,7 @@ class Mapping:
 
     def _document(self, fields: dict[str, Any], root: Node, run: Run) -> Document | None:
         try:
-            return self.model.model_validate(fields)
+            return self.model.from_fields(fields)
         except pydantic.ValidationError as refusal:
             # What is missing because of a fault already told is no fault of its own.
             told = bool(run.troubles)
