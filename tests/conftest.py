@@ -6,14 +6,19 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 OURS = {"HILUM_KILLS", "HILUM_SEED"}  # what tests themselves are asked by
 
-settings.register_profile("suite", derandomize=True, print_blob=True, deadline=None, max_examples=100)
-settings.register_profile("search", derandomize=False, print_blob=True, deadline=None, max_examples=1000)
+# how long an example takes, or making one, says something of the machine and nothing of us
+ANY_MACHINE: dict[str, Any] = {
+    "print_blob": True, "deadline": None, "suppress_health_check": [HealthCheck.too_slow],
+}  # fmt: skip
+settings.register_profile("suite", derandomize=True, max_examples=100, **ANY_MACHINE)
+settings.register_profile("search", derandomize=False, max_examples=1000, **ANY_MACHINE)
 
 
 def pytest_configure(config: pytest.Config) -> None:

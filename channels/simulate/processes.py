@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -19,6 +20,8 @@ from types import TracebackType
 from typing import Self
 
 Ready = Callable[[], bool]
+_PORTS = range(20_000, 30_000)
+_HELD: list[socket.socket] = []
 
 
 class NotReady(Exception):
@@ -157,9 +160,23 @@ def wait_for(condition: Ready, timeout: float, what: str, pause: float = 0.02) -
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """A port for a program of ours, which may use it late, and leave it for a while.
+
+    It lies below those that the system gives to whoever asks for any, and no other process of ours is given it: as long
+    as this one lives it holds the UDP port of the same number, which nobody uses.
+    """
+    for port in random.sample(_PORTS, len(_PORTS)):
+        held = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            held.bind((host, port))
+            with socket.socket() as probe:
+                probe.bind((host, port))
+        except OSError:
+            held.close()
+        else:
+            _HELD.append(held)
+            return port
+    raise NotReady("no port is free")
 
 
 def listens(port: int, host: str = "127.0.0.1") -> Ready:

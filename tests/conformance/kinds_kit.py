@@ -25,7 +25,7 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 REFUSED = b"zz-refuse-me"
 
 
-def run(scene: Coroutine[Any, Any, Any], loop: str = "asyncio", seconds: float = 20) -> Any:
+def run(scene: Coroutine[Any, Any, Any], loop: str = "asyncio", seconds: float = 120) -> Any:
     async def bounded() -> Any:
         async with asyncio.timeout(seconds):
             return await scene
@@ -50,6 +50,7 @@ class RecordingIntake:
         self.full = False
         self.pipeline: Refused | None = None
         self.waiting = 0
+        self.turned_away = 0
         self.most_waiting = 0
         self.stored: list[bytes] = []
         self.types: list[str] = []
@@ -83,6 +84,7 @@ class RecordingIntake:
             await self.gate.wait()
             await asyncio.sleep(0)
             if self.full:
+                self.turned_away += messages
                 raise Unavailable("store.full", "the disk is full")
         finally:
             self.waiting -= messages
@@ -150,7 +152,7 @@ class HttpRow:
     async def deliver(self, payload: bytes) -> str:
         host, port = self.listener.address
         headers = {"Content-Type": "application/json", "Idempotency-Key": read_header(payload).control_id}
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=None) as client:
             answer = await client.post(f"http://{host}:{port}/toys", content=payload, headers=headers)
         if answer.status_code == 503:
             assert "retry-after" in answer.headers
@@ -163,20 +165,22 @@ class HttpRow:
 
 class FolderRow:
     async def start(self, intake: RecordingIntake, folder: Path, **options: Any) -> None:
-        self.folder = folder
+        self.folder, self.intake = folder, intake
         self.listener = make_listener("folder", intake, fetch=str(folder), poll="10ms", **options)
         self.numbers = iter(range(1000))
         await self.listener.start()
 
     async def deliver(self, payload: bytes) -> str:
         name = f"toy-{next(self.numbers)}.edi"
+        away = self.intake.turned_away
         (self.folder / name).write_bytes(payload)
-        for _ in range(40):
-            await asyncio.sleep(0.01)
+        while True:
             for place, answer in ((".done", "yes"), (".error", "no")):
                 if (self.folder / place / name).exists():
                     return answer
-        return "nothing"
+            if self.intake.turned_away > away + 1:  # and it was left where it is in between
+                return "nothing"
+            await asyncio.sleep(0.01)
 
     async def stop(self) -> None:
         await self.listener.stop()

@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self
 from kinds_kit import message
 
 from channels import registry
+from channels.simulate.processes import free_port
 from channels.wire.mllp import frame
 from engine.message import Delivery, Message
 from engine.plugin import Outbound, Sender
@@ -134,8 +135,7 @@ class MllpRow:
             return peer.received
 
     async def unreachable(self) -> Sender:
-        async with Peer(_silent) as peer:
-            return make_sender("mllp", connect=f"127.0.0.1:{peer.port}")
+        return make_sender("mllp", connect=f"127.0.0.1:{free_port()}")
 
 
 class HttpRow:
@@ -159,8 +159,7 @@ class HttpRow:
             return peer.received
 
     async def unreachable(self) -> Sender:
-        async with Peer(_silent) as peer:
-            return make_sender("http", url=f"http://127.0.0.1:{peer.port}")
+        return make_sender("http", url=f"http://127.0.0.1:{free_port()}")
 
 
 class FolderRow:
@@ -184,10 +183,6 @@ class FolderRow:
         self.folder.write_bytes(b"a file where the folder should be")
         sender: Sender = make_sender("folder", send=str(self.folder))
         return sender
-
-
-async def _silent(*_: Any) -> None:
-    return
 
 
 def _broken_disk(folder: Path) -> None:

@@ -26,7 +26,9 @@ def listening(scene: Scene, **options: Any) -> None:
         await listener.start()
         host, port = listener.address
         try:
-            async with httpx.AsyncClient(base_url=f"http://{host}:{port}", trust_env=False, headers=JSON) as client:
+            async with httpx.AsyncClient(
+                base_url=f"http://{host}:{port}", trust_env=False, headers=JSON, timeout=None
+            ) as client:
                 await scene(client, intake)
         finally:
             intake.gate.set()
@@ -235,7 +237,7 @@ def test_what_an_answer_means(answer: bytes, kind: type, code: str) -> None:
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 201 slow\r\n", b"HTTP/1.1 201 slow\r\nContent-Length: 5\r\n\r\nx"])
 def test_an_answer_that_does_not_end_is_unknown(answer: bytes) -> None:
-    said, _ = run(send(answer, timeout="100ms"))
+    said, _ = run(send(answer, timeout="1s"))
     assert (type(said), said.code) == (Unknown, "http.no_answer")
 
 

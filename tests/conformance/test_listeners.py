@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,13 @@ def test_the_bytes_are_stored_as_they_came(kind: str, loop: str, tmp_path: Path)
     play(kind, loop, tmp_path, scene)
 
 
-async def stored_before_answered(row: Row, intake: RecordingIntake) -> None:
+async def stored_before_answered(row: Row, intake: RecordingIntake, patience: float = 0.05) -> None:
+    """patience: seconds that an answer is given to come too early."""
     intake.gate.clear()
     sending = asyncio.create_task(row.deliver(message(1)))
     await until(lambda: intake.waiting == 1)
-    await asyncio.sleep(0.05)
-    assert not sending.done()
+    early, _ = await asyncio.wait([sending], timeout=patience)
+    assert not early
     assert not intake.stored
     intake.gate.set()
     assert await sending == "yes"
@@ -49,7 +51,7 @@ def test_an_answer_before_the_store_is_caught(kind: str, loop: str, tmp_path: Pa
             return await RecordingIntake().accept(*raws, **given)
 
     with pytest.raises(AssertionError):
-        play(kind, loop, tmp_path, stored_before_answered, Hasty())
+        play(kind, loop, tmp_path, partial(stored_before_answered, patience=60), Hasty())
 
 
 def test_what_cannot_be_stored_is_not_answered(kind: str, loop: str, tmp_path: Path) -> None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
+from collections import deque
 from collections.abc import Sequence
 
-from engine.store.contract import Appended
+from engine.store.contract import Appended, Incoming
 from engine.store.sqlite import SqliteStore
-from engine.store.writer import Job, Settled, Writer
 from tests.store_kit import claim, delivered, incoming, order, processed
 
 CALLERS = 20
@@ -49,17 +48,19 @@ async def work(store: SqliteStore, run: int) -> None:
 
 
 def answer_early() -> None:
-    """The defect: whoever appends is answered, and only then is the transaction begun."""
-    whole = Writer._commit
+    """The defect: whoever appends is answered, and the messages are in memory only until others have come.
 
-    def careless(self: Writer, jobs: Sequence[Job]) -> Settled:
-        appends = [job for job in jobs if job.batch]
-        self._tell(Settled([(job, [Appended(0, "new")] * len(job.batch), None) for job in appends]))
-        time.sleep(0.005)
-        settled = whole(self, jobs)
-        return Settled([answer for answer in settled.answers if not answer[0].batch], settled.effects)
+    Twice as many are held back as there are callers, so that half of them or more have had their answer."""
+    whole = SqliteStore.append
+    unstored: deque[Sequence[Incoming]] = deque()
 
-    Writer._commit = careless  # type: ignore[method-assign]
+    async def careless(self: SqliteStore, batch: Sequence[Incoming]) -> list[Appended]:
+        unstored.append(batch)
+        if len(unstored) > 2 * CALLERS:
+            await whole(self, unstored.popleft())
+        return [Appended(0, "new")] * len(batch)
+
+    SqliteStore.append = careless  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from click.testing import CliRunner
 
 from engine.cli.verbs import hilum
-from tests.functional.scene import Scene
+from tests.functional.scene import PATIENCE, Scene
 
 START, END = b"\x0b", b"\x1c\r"
 
@@ -53,7 +53,7 @@ class Peer:
     """A sender that may send anything."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._read = b""
 

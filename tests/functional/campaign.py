@@ -27,12 +27,11 @@ from channels.simulate.processes import NotReady, Program, Running, wait_for
 from channels.simulate.requisitions import Plan, messages
 from channels.simulate.words import load
 from engine.store.records import Search
-from tests.functional.scene import ROOT, Scene
+from tests.functional.scene import PATIENCE, ROOT, Scene
 
 RATE = 300  # messages a second that the hospitals have to send
 AT_START = 0.2  # share of the kills that do not wait until the daemon takes messages
 LOSE_EVERY = 20  # of so many requisitions that the ERP takes, the answer to one is lost
-PATIENCE = 120  # seconds for what comes soon on any machine
 SUPPLIERS = ("acme_surgical", "bravo_medical", "corvus_supply")
 
 
@@ -136,7 +135,7 @@ async def _settle(stage: Scene, daemon: Running) -> None:
     """Let the daemon finish what it holds; a daemon with a defect may never."""
     with contextlib.suppress(NotReady):
         await asyncio.to_thread(stage.settled, 2 * PATIENCE)
-    await asyncio.to_thread(daemon.stop)
+    await asyncio.to_thread(daemon.stop, PATIENCE)
 
 
 def _result(stage: Scene, ehr: Ehr, erp: Erp) -> Result:

@@ -22,6 +22,7 @@ from engine.store.reader import open_reader
 
 ROOT = Path(__file__).resolve().parents[2]
 HILUM = str(Path(sys.executable).with_name("hilum"))
+PATIENCE = 120  # seconds for what comes soon on any machine
 _Found = TypeVar("_Found")
 
 
@@ -46,7 +47,7 @@ class Scene:
         """Start the daemon; with one of `defective`'s defects, where a test must see that it would be noticed."""
         command = (sys.executable, "-m", "tests.functional.defective", defect) if defect else (HILUM, "run")
         program = Program("hilum", command, self.environment, ready=self._ready)
-        self.daemon = self.crew.start(program)
+        self.daemon = self.crew.start(program, PATIENCE)
         return self.daemon
 
     def _ready(self) -> bool:
@@ -58,7 +59,7 @@ class Scene:
         """Run a verb as a user would; checks the exit code."""
         ran = subprocess.run(
             [HILUM, *args], env={**os.environ, **self.environment}, input=feed.decode(), capture_output=True, text=True,
-            timeout=60, check=False,
+            timeout=120, check=False,
         )  # fmt: skip
         assert ran.returncode == code, (
             f"hilum {' '.join(args)} ended with {ran.returncode}:\n{ran.stdout}\n{ran.stderr}"
@@ -84,10 +85,10 @@ class Scene:
     def ledger(self) -> dict[str, int]:
         return self.read(lambda store: store.ledger())
 
-    def until(self, condition: Callable[[], bool], what: str, timeout: float = 30) -> None:
+    def until(self, condition: Callable[[], bool], what: str, timeout: float = PATIENCE) -> None:
         wait_for(condition, timeout, what, pause=0.05)
 
-    def settled(self, timeout: float = 30) -> dict[str, int]:
+    def settled(self, timeout: float = PATIENCE) -> dict[str, int]:
         """Wait until nothing is in flight; the ledger then."""
 
         def settled() -> bool:  # the counters are cheap to ask; the ledger counts every message, and has the last word
@@ -142,7 +143,7 @@ def copy_site(target: Path) -> Path:
     return target
 
 
-def mllp_exchange(port: int, *payloads: bytes, timeout: float = 10) -> list[bytes]:
+def mllp_exchange(port: int, *payloads: bytes, timeout: float = PATIENCE) -> list[bytes]:
     """Send messages one by one over one connection; the answers' bytes."""
     answers = []
     with socket.create_connection(("127.0.0.1", port), timeout=timeout) as peer:

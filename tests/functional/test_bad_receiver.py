@@ -124,7 +124,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("bad_receiver")
     site = shutil.copytree(ROOT / "bench" / "sites" / "passthrough", folder / "site")
     connections = site / "config" / "connections.yaml"
-    retry = "    timeout: 300ms\n    retry: {first: 20ms, most: 50ms, attempts: 3}\n"
+    retry = "    timeout: 2s\n    retry: {first: 20ms, most: 50ms, attempts: 3}\n"
     connections.write_text(connections.read_text().replace("    connections: 16\n", f"    connections: 40\n{retry}"))
     with Sink() as sink, scene(folder, site=site, BENCH_SINK=sink.address) as running:
         running.start()

@@ -29,11 +29,10 @@ from engine.cli import VERBS
 from engine.cli.verbs import hilum
 from engine.codes import CODES
 from engine.site.shapes import FILES
-from tests.functional.scene import ROOT, copy_site
+from tests.functional.scene import PATIENCE, ROOT, copy_site
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
-PATIENCE = 15.0
 _BLOCK = re.compile(r"^```console run\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LOOKS = ("hilum trace", "hilum exceptions", "hilum acks", "hilum messages", "hilum status", "cat ", "ls ")
 _VOLATILE = (
@@ -129,7 +128,7 @@ class Terminal:
             process.send_signal(signal.SIGTERM)
         for process in self._left:
             try:
-                process.wait(20)
+                process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -141,10 +140,11 @@ class Terminal:
 
     def _once(self, command: Command) -> tuple[int, str]:
         process = self._start(command.text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        told, _ = process.communicate(timeout=60)
+        told, _ = process.communicate(timeout=PATIENCE)
         return process.returncode, told.decode("utf-8", "replace")
 
     def _start(self, text: str, **streams: Any) -> subprocess.Popen[bytes]:
+        text = text.replace("--wait 10", f"--wait {PATIENCE}")
         for shown, ours in self.ports.items():
             text = text.replace(f"127.0.0.1:{shown}", f"127.0.0.1:{ours}")
         return subprocess.Popen(["bash", "-c", text], cwd=self.folder, env=self.environment, **streams)

@@ -18,7 +18,7 @@ from channels.simulate.erp import Erp
 from channels.simulate.interchange import Identity, Separators
 from channels.simulate.orderdesk import Habits
 from channels.simulate.supplier import Supplier
-from tests.functional.scene import Scene, copy_site, scene
+from tests.functional.scene import PATIENCE, Scene, copy_site, scene
 
 OURS = Identity.parse("ZZ:NORTHHEALTH/NORTHHEALTH")
 ACME = Identity.parse("01:081234567/081234567")
@@ -35,7 +35,7 @@ class Loop:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -78,7 +78,7 @@ def send(stage: Scene, *payloads: bytes) -> list[str]:
     codes = []
     with MLLPClient("127.0.0.1", stage.mllp) as client:
         for payload in payloads:
-            client.socket.settimeout(10)
+            client.socket.settimeout(PATIENCE)
             answer = hl7.parse(client.send_message(payload).decode().strip("\x0b\x1c\r"))
             codes.append(str(answer.segment("MSA")[1]))
     return codes
@@ -246,11 +246,15 @@ def test_the_erp_may_be_down_and_refuse(tmp_path: Path) -> None:
     connections = site / "config" / "connections.yaml"
     connections.write_text(connections.read_text().replace("first: 1s", "first: 100ms"))
     with scene(tmp_path, site=site) as stage:
-        acme, erp = _supplier(stage, "acme_surgical", ACME), Erp(down_for=1.5, refused_items=["NH-10001"])
+        acme, erp = _supplier(stage, "acme_surgical", ACME), Erp(refused_items=["NH-10001"])
+        erp.down = True
         stage.start()
         with played(stage, erp=erp, acme=acme):
             refused = requisition("REQ-D2", ("GLV-NTR-S", "1", "Box"), control="D2")
-            assert send(stage, requisition("REQ-D1", ("GLV-NTR-L", "1", "Box"), control="D1"), refused) == ["AA", "AA"]
+            assert send(stage, requisition("REQ-D1", ("GLV-NTR-L", "1", "Box"), control="D1")) == ["AA"]
+            stage.until(lambda: erp.stats()["unavailable"] > 0, "an attempt while the ERP is down")
+            assert send(stage, refused) == ["AA"]
+            erp.down = False
             stage.until(_done(erp, 1), "the acknowledgement in the ERP")
             ledger = stage.settled()
         assert ledger["exception"] == 1

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.scene import ROOT
+from tests.functional.scene import PATIENCE, ROOT
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", target, ROOT]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    options = "--quiet --disable-pip-version-check --no-deps --no-build-isolation"
+    command = [sys.executable, "-m", "pip", "wheel", *options.split(), "-w", target, ROOT]
+    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
     (built,) = target.glob("hilum-*.whl")
     return built
 
@@ -47,7 +48,9 @@ def test_it_runs_from_a_clean_environment(wheel: Path, tmp_path: Path) -> None:
 
     def hilum(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [python, "-m", "engine.cli", *arguments]
-        return subprocess.run(command, cwd=work, env=clean, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(
+            command, cwd=work, env=clean, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
 
     where = subprocess.run(
         [python, "-c", "import engine; print(engine.__file__)"],

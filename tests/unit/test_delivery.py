@@ -51,7 +51,7 @@ async def _plan_orders(store: SqliteStore, count: int) -> None:
 
 async def _deliver(site: Site, count: int) -> tuple[list[DeliveryRecord], list[ExceptionRecord], list[str]]:
     receiver = Receiver()
-    async with temporary_store() as store, asyncio.timeout(20):
+    async with temporary_store() as store, asyncio.timeout(120):
         await _plan_orders(store, count)
         deliveries = Deliveries(store, lambda: site, {"acme_surgical": (site.connections["acme_surgical"], receiver)})
         await deliveries.start()
@@ -105,7 +105,7 @@ def test_stopping_does_not_wait_for_ever_for_a_store_that_cannot_write(
 
     async def stopping() -> None:
         receiver = Late()
-        async with temporary_store() as store, asyncio.timeout(20):
+        async with temporary_store() as store, asyncio.timeout(120):
             await _plan_orders(store, 3)
             monkeypatch.setattr(SqliteStore, "commit", commit)
             courier = {"acme_surgical": (site.connections["acme_surgical"], receiver)}

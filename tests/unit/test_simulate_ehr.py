@@ -132,7 +132,7 @@ async def _send(receiver: Receiver, words: Words, count: int, record: Path | Non
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        ehr = Ehr("127.0.0.1", port, messages(Plan(words), count), timeout=5, record=record)
+        ehr = Ehr("127.0.0.1", port, messages(Plan(words), count), timeout=60, record=record)
         await ehr.start()
         await ehr.finished()
         await ehr.stop()

@@ -33,7 +33,7 @@ def play(erp: Erp, talk: Talk) -> None:
     async def scene() -> None:
         await erp.start()
         try:
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{erp.port}", timeout=5) as client:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{erp.port}", timeout=60) as client:
                 await talk(client)
         finally:
             await erp.stop()
@@ -171,7 +171,7 @@ def test_it_comes_up_by_itself() -> None:
     assert erp.down
 
     async def talk(client: httpx.AsyncClient) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while (await post(client, "D-1", requisition("REQ-1", "NH-20001"))).status_code == 503:  # noqa: ASYNC110 (another system is polled)
                 await asyncio.sleep(0.01)
 
@@ -232,7 +232,7 @@ def test_a_batch_combines_requisitions_and_is_posted_until_taken() -> None:
             assert json.loads(answer.body) == {"requisition": number, "purchase_orders": []}
         await erp.start()
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while erp.stats()["unposted_batches"] or not erp.orders:  # noqa: ASYNC110 (its state is polled)
                     await asyncio.sleep(0.01)
         finally:

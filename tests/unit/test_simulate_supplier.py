@@ -62,7 +62,7 @@ def run(supplier: Supplier, done: Callable[[], bool]) -> None:
     async def scene() -> None:
         await supplier.start()
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while not done():  # noqa: ASYNC110 (a folder is polled)
                     await asyncio.sleep(0.005)
         finally:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +49,17 @@ def writer_of(store: SqliteStore) -> Writer:
     return store._writer
 
 
+@contextmanager
+def unhealed() -> Iterator[None]:
+    """Meanwhile the store does not heal."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Writer, "_recover", lambda self: False)
+        yield
+
+
 async def healthy(store: SqliteStore) -> None:
     """Until the store has healed; it must do so by itself."""
-    for _ in range(500):
+    for _ in range(6_000):
         try:
             return await store.health()
         except Unavailable:
@@ -72,12 +80,13 @@ def test_an_append_whose_sync_failed_is_not_answered(monkeypatch: pytest.MonkeyP
         async with quick_store(monkeypatch) as store:
             await store.append([incoming(1)])
             break_disk(store, landed=landed)
-            with pytest.raises(Unavailable) as caught:
-                await store.append([incoming(2)])
-            assert caught.value.code == "store.write"
-            with pytest.raises(Unavailable):
-                await store.health()
-            assert await store.pull("process", 10) == []
+            with unhealed():
+                with pytest.raises(Unavailable) as caught:
+                    await store.append([incoming(2)])
+                assert caught.value.code == "store.write"
+                with pytest.raises(Unavailable):
+                    await store.health()
+                assert await store.pull("process", 10) == []
             await healthy(store)
             (again,) = await store.append([incoming(2)])
             assert again.status == ("duplicate" if landed else "new")
@@ -145,11 +154,10 @@ def test_jobs_are_refused_at_once_while_the_disk_is_bad(monkeypatch: pytest.Monk
     async def run() -> None:
         async with quick_store(monkeypatch) as store:
             break_disk(store, landed=False)
-            monkeypatch.setattr(Writer, "_recover", lambda self: False)
-            for number in range(3):
-                with pytest.raises(Unavailable):
-                    await store.append([incoming(number)])
-            monkeypatch.undo()
+            with unhealed():
+                for number in range(3):
+                    with pytest.raises(Unavailable):
+                        await store.append([incoming(number)])
             await healthy(store)
             assert (await store.ledger())["received"] == 0
 
@@ -190,7 +198,7 @@ def test_a_cancelled_caller_changes_nothing_about_its_outcome() -> None:
             call.cancel()
             await asyncio.gather(call, return_exceptions=True)
             await store.release([work])
-            (sent,) = await claim(store, "deliver", wait=10)
+            (sent,) = await claim(store, "deliver", wait=60)
             assert sent.message.control_id == "000000001"
             assert await claim(store, "process") == []
 

@@ -20,11 +20,11 @@ def test_a_round_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> 
         if trouble is not None:
             raise trouble
         done.set()
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     async def play() -> None:
         task = asyncio.create_task(supervise.forever("part", round))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await done.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
