@@ -52,9 +52,10 @@ class Daemon:
 
     async def _serve(self, store: Store) -> None:
         await store.keep_site(self._site.version, self._site.snapshot)
-        engine = wiring.assemble(store, lambda: self._site)
+        engine = wiring.assemble(store, lambda: self._site, self._environ)
         control = ControlServer(self._home / SOCKET, self._commands(store))
         async with contextlib.AsyncExitStack() as running:
+            await _start(running, engine.workers)
             await _start(running, engine.dispatch)
             await _start(running, engine.deliveries)
             await _start(running, control)

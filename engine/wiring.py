@@ -20,6 +20,7 @@ from engine.site.model import ConnectionConfig, ListenerConfig, Site
 from engine.site.reference import site_root
 from engine.store.contract import Store
 from engine.store.sqlite import SqliteStore
+from engine.workers import Workers
 
 
 def registry() -> Registry:
@@ -40,14 +41,15 @@ def make_store(folder: Path) -> SqliteStore:
 class Engine:
     """Everything a running daemon is made of."""
 
+    workers: Workers
     dispatch: Dispatch
     deliveries: Deliveries
     listeners: Mapping[str, Listener]
 
 
-def assemble(store: Store, site: Callable[[], Site]) -> Engine:
+def assemble(store: Store, site: Callable[[], Site], environ: Mapping[str, str] = os.environ) -> Engine:
     """Build all parts for the site as it is now; `site` is asked again for every message, so a reload takes effect."""
-    known, verdicts = registry(), Verdicts()
+    known, verdicts, workers = registry(), Verdicts(), Workers(site, environ)
     now = site()
     senders = {
         name: (config, _sender(known, config)) for name, config in now.connections.items() if _sends(known, config)
@@ -57,7 +59,8 @@ def assemble(store: Store, site: Callable[[], Site]) -> Engine:
         for name, config in now.listeners.items()
     }
     return Engine(
-        dispatch=Dispatch(store, site, known.format, verdicts),
+        workers=workers,
+        dispatch=Dispatch(store, site, known.format, verdicts, workers),
         deliveries=Deliveries(store, site, senders),
         listeners=listeners,
     )

@@ -1,0 +1,201 @@
+"""The worker decides what its parent would; whatever becomes of it, the parent gets its work back and nobody waits.
+
+A real worker process over the reference site.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import channels
+from channels.simulate.requisitions import Plan, messages
+from channels.simulate.words import load as load_words
+from engine import wiring, worker, workers
+from engine.dispatch import Dispatch
+from engine.intake import Reception, Verdicts
+from engine.planner import Planner
+from engine.site.model import Site
+from engine.store.contract import Outcome, Work
+from engine.store.temporary import temporary_store
+from engine.workers import Workers
+from tests.store_kit import claim
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRON = {**os.environ, "HILUM_SITE": str(ROOT)}
+FORMATS = channels.registry().format
+PATIENCE = 60
+UNLISTED = 3
+
+pytestmark = pytest.mark.xdist_group("workers")
+
+
+@pytest.fixture(scope="module")
+def site() -> Site:
+    return wiring.load(ENVIRON)
+
+
+def requisitions(count: int) -> list[bytes]:
+    return [one.raw for one in messages(Plan(load_words(ROOT), seed=11, unlisted_at=UNLISTED), count)]
+
+
+async def received(site: Site, count: int) -> list[Work]:
+    """Requisitions as work, from a real store."""
+    async with temporary_store() as store:
+        reception = Reception(site.listeners["ehr_mllp"], lambda: site, FORMATS("hl7v2"), store, Verdicts())
+        await reception.accept(*requisitions(count))
+        return await claim(store, "process")
+
+
+async def ready(hands: Workers, works: Sequence[Work]) -> list[Outcome]:
+    """Ask until there is a worker that decides."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = await hands.outcomes(works)
+            if None not in found:
+                return [outcome for outcome in found if outcome is not None]
+            await asyncio.sleep(0.02)
+
+
+def children() -> list[psutil.Process]:
+    return [one for one in psutil.Process().children() if "engine.worker" in " ".join(one.cmdline())]
+
+
+def play(site: Callable[[], Site], test: Callable[[Workers], Awaitable[None]]) -> None:
+    async def playing() -> None:
+        hands = Workers(site, ENVIRON)
+        await hands.start()
+        try:
+            await test(hands)
+        finally:
+            await hands.stop()
+        assert not children()
+
+    asyncio.run(playing())
+
+
+def shape(outcome: Outcome) -> tuple[Any, ...]:
+    """An outcome without the ids and times that differ each time it is decided."""
+    made = [(new.destination, new.type, new.lane, new.keys, len(new.body)) for new in outcome.messages]
+    return outcome.state, outcome.documents, outcome.keys, outcome.exceptions, outcome.site, made
+
+
+def test_the_worker_decides_what_its_parent_would(site: Site) -> None:
+    async def test(hands: Workers) -> None:
+        works = await received(site, 12)
+        planner = Planner(site, FORMATS, lambda: "0" * 26)
+        here = [Outcome(work, *(worker.decide(work, planner) or ())) for work in works]
+        there = await ready(hands, works)
+        assert [outcome.work for outcome in there] == works
+        assert [shape(outcome) for outcome in there] == [shape(outcome) for outcome in here]
+        assert [bool(outcome.exceptions) for outcome in there].count(True) == 1
+
+    play(lambda: site, test)
+
+
+def test_little_work_needs_no_worker(site: Site) -> None:
+    async def test(hands: Workers) -> None:
+        works = await received(site, 2)
+        assert await hands.outcomes(works) == [None, None]
+        assert not children()
+
+    play(lambda: site, test)
+
+
+def test_work_that_needs_the_store_or_fails_comes_back(site: Site) -> None:
+    async def test(hands: Workers) -> None:
+        works = await received(site, 9)
+        broken = works[0]._replace(message=works[0].message._replace(format="none such"))
+        await ready(hands, works)
+        found = await hands.outcomes([broken, *works[1:]])
+        assert [outcome is None for outcome in found] == [True] + [False] * 8
+
+    play(lambda: site, test)
+
+
+def test_a_killed_worker_gives_its_work_back_and_is_replaced(site: Site) -> None:
+    async def test(hands: Workers) -> None:
+        works = await received(site, 9)
+        await ready(hands, works)
+        (first,) = children()
+        asked = [asyncio.create_task(hands.outcomes(works)) for _ in range(3)]
+        await asyncio.sleep(0)
+        first.kill()
+        async with asyncio.timeout(PATIENCE):
+            for found in await asyncio.gather(*asked):
+                assert len(found) == len(works)
+        await ready(hands, works)
+        assert [one.pid for one in children()] != [first.pid]
+
+    play(lambda: site, test)
+
+
+def test_after_a_reload_the_worker_has_the_new_site_or_is_not_asked(site: Site) -> None:
+    now = site
+
+    async def test(hands: Workers) -> None:
+        nonlocal now
+        works = await received(site, 9)
+        await ready(hands, works)
+        (first,) = children()
+        now = dataclasses.replace(site, version="another")
+        assert await hands.outcomes(works) == [None] * 9
+        async with asyncio.timeout(PATIENCE):
+            while first.is_running():  # noqa: ASYNC110 - its end is nothing that could be awaited
+                await asyncio.sleep(0.02)
+        assert await hands.outcomes(works) == [None] * 9  # its successor still has what stands in the folder
+        now = site
+        await ready(hands, works)
+
+    play(lambda: now, test)
+
+
+def test_a_worker_that_never_answers_is_replaced(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = "import sys, time; from engine.workers import frame; o = sys.stdout.buffer; "
+    silent += f"o.write(frame({site.version!r})); o.flush(); time.sleep(3600)"
+    monkeypatch.setattr(workers, "COMMAND", (sys.executable, "-c", silent))
+    monkeypatch.setattr(workers, "_PATIENCE", 0.2)
+
+    async def test(hands: Workers) -> None:
+        works = await received(site, 9)
+        async with asyncio.timeout(PATIENCE):
+            while not hands._version:
+                assert await hands.outcomes(works) == [None] * 9
+                await asyncio.sleep(0.02)
+            assert await hands.outcomes(works) == [None] * 9
+        assert not hands._version
+        monkeypatch.setattr(workers, "COMMAND", (sys.executable, "-m", "engine.worker"))
+        monkeypatch.setattr(workers, "_PATIENCE", 30.0)
+        await ready(hands, works)
+
+    play(lambda: site, test)
+
+
+def test_dispatch_keeps_what_the_worker_decided_and_decides_the_rest(site: Site) -> None:
+    """The first half comes while there is no worker yet, the rest when there is one."""
+
+    async def test(hands: Workers) -> None:
+        async with temporary_store() as store, asyncio.timeout(PATIENCE):
+            verdicts, raws = Verdicts(), requisitions(120)
+            reception = Reception(site.listeners["ehr_mllp"], lambda: site, FORMATS("hl7v2"), store, verdicts)
+            dispatch = Dispatch(store, lambda: site, FORMATS, verdicts, hands)
+            await reception.accept(*raws[:60])
+            await dispatch.start()
+            await ready(hands, await received(site, 9))
+            await reception.accept(*raws[60:])
+            while (await store.stats())["in_flight"]:  # noqa: ASYNC110 - the store is asked, as a person would
+                await asyncio.sleep(0.02)
+            await dispatch.stop()
+            works = await claim(store, "deliver", 200)
+            assert len(works) == 119
+            assert (await store.ledger())["exception"] == 1
+
+    play(lambda: site, test)
