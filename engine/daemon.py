@@ -20,11 +20,18 @@ from engine import logs, wiring, worklist
 from engine.control import ControlServer
 from engine.errors import ConfigError, HilumError, Unavailable
 from engine.home import SOCKET, home
+from engine.positions import Findings
+from engine.site.changes import changes, door_changes, file_changes
+from engine.site.diagnostics import finding_data
+from engine.site.load import load_site
 from engine.site.model import Site
+from engine.site.reference import site_root
+from engine.site.source import read_source, unpack
 from engine.store.contract import Store
 
 _SWITCH = 0.0002  # seconds: the writer thread gets the interpreter back sooner from a busy loop
 
+_KEPT = "a running daemon keeps its doors: restart it to take this in"
 _COLLECT = (700, 10, 10)  # Python's own thresholds, after a start that makes much and drops little
 
 
@@ -97,20 +104,25 @@ class Daemon:
         logs.info("reloaded", site=fresh.version[:12])
         return {"site": fresh.version}
 
+    async def plan_reload(self) -> dict[str, Any]:
+        """What a reload would do now; nothing is changed. would: take, refuse, or nothing when nothing differs."""
+        return await asyncio.to_thread(_plan, self._site, self._environ)
+
     def _commands(self, store: Store) -> dict[str, Callable[[dict[str, Any]], Awaitable[Any]]]:
         """What the control socket answers; `who` is filled in by it from the peer's user."""
 
         async def status(_: dict[str, Any]) -> dict[str, Any]:
+            stats = await store.stats()
             facts = {"pid": os.getpid(), "site": self._site.version, "name": self._site.name}
-            facts |= await _readiness(store)
-            return facts | {"up": round(time.time() - self._started, 1), "store": await store.stats()}
+            facts |= await _readiness(store, stats["deliveries"]["retrying"])
+            return facts | {"up": round(time.time() - self._started, 1), "store": stats}
 
         async def stop(_: dict[str, Any]) -> dict[str, Any]:
             self._stopping.set()
             return {"stopping": True}
 
-        async def reload(_: dict[str, Any]) -> dict[str, Any]:
-            return await self.reload(store)
+        async def reload(asked: dict[str, Any]) -> dict[str, Any]:
+            return await (self.plan_reload() if asked.get("dry_run") else self.reload(store))
 
         async def replay(asked: dict[str, Any]) -> dict[str, Any]:
             force = bool(asked.get("force"))
@@ -122,25 +134,42 @@ class Daemon:
         return {"status": status, "stop": stop, "reload": reload, "replay": replay, "resolve": resolve}
 
 
-async def _readiness(store: Store) -> dict[str, Any]:
-    """ready: whether what comes in can be kept, so that listeners answer it. trouble: the code of what hinders it."""
+async def _readiness(store: Store, retrying: int) -> dict[str, Any]:
+    """ready: whether what comes in can be kept, so that listeners answer it. trouble: what hinders anything, in words:
+    the code of why nothing can be kept, and how many deliveries have failed and are tried again."""
+    trouble = [f"{retrying} {'delivery' if retrying == 1 else 'deliveries'} retrying"] if retrying else []
     try:
         await store.health()
     except Unavailable as failure:
-        return {"ready": False, "trouble": failure.code}
-    return {"ready": True, "trouble": ""}
+        return {"ready": False, "trouble": ", ".join([failure.code, *trouble])}
+    return {"ready": True, "trouble": ", ".join(trouble)}
+
+
+def _plan(running: Site, environ: Mapping[str, str]) -> dict[str, Any]:
+    root = site_root(environ)
+    fresh, findings = load_site(root, wiring.registry(), environ)
+    if fresh is None:
+        found = file_changes(unpack(running.snapshot).files, read_source(root, Findings()).files)
+    else:
+        found = changes(running, fresh)
+    refused = fresh is None or any(change.refused for change in found)
+    return {
+        "would": "refuse" if refused else "take" if found else "nothing",
+        "running": running.version,
+        "site": fresh.version if fresh else None,
+        "root": str(root.absolute()),
+        "changes": [change.as_data() for change in found],
+        "findings": [finding_data(one) for one in findings.found],
+    }
 
 
 def _same_doors(old: Site, new: Site) -> None:
     """Sockets and folders are opened at start; a reload that would move them is refused, by name."""
-    for what, before, after in (
-        ("listener", old.listeners, new.listeners),
-        ("connection", old.connections, new.connections),
-    ):
-        for name in sorted({*before, *after}):
-            if before.get(name) != after.get(name):
-                text = f"{what} {name} changed; a running daemon keeps its doors: restart it to take this in"
-                raise ConfigError("CFG190", text, place=name)
+    moved = door_changes(old, new)
+    if moved:
+        more = f" (and {len(moved) - 1} more)" if len(moved) > 1 else ""
+        text = f"{moved[0].what} {moved[0].name} changed; {_KEPT}{more}"
+        raise ConfigError("CFG190", text, place=moved[0].name)
 
 
 def _collect_from_here() -> None:
@@ -154,19 +183,19 @@ async def _start(running: contextlib.AsyncExitStack, part: Any) -> None:
     running.push_async_callback(part.stop)
 
 
-def _level(environ: Mapping[str, str], default: str) -> str:
+def level(environ: Mapping[str, str], default: str = "INFO") -> str:
     """HILUM_LOG, or else the site's word. Raises ConfigError for a level that is none."""
-    level = (environ.get("HILUM_LOG") or default).upper()
-    if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+    word = (environ.get("HILUM_LOG") or default).upper()
+    if word not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
         raise ConfigError("CFG114", "HILUM_LOG is no log level", hint="use DEBUG, INFO, WARNING or ERROR")
-    return level
+    return word
 
 
 def main(environ: Mapping[str, str] = os.environ) -> None:
     """Run the daemon on uvloop where there is one. Raises ConfigError or Unavailable when it cannot start."""
-    logs.configure(_level(environ, "INFO"))
+    logs.configure(level(environ))
     daemon = Daemon(environ)
-    logs.configure(_level(environ, daemon.site.settings.get("logs", {}).get("level", "INFO")))
+    logs.configure(level(environ, daemon.site.settings.get("logs", {}).get("level", "INFO")))
     try:
         import uvloop
     except ImportError:

@@ -12,6 +12,7 @@ from typing import Any
 import channels
 from engine.delivery import Deliveries
 from engine.dispatch import Dispatch
+from engine.errors import Refused
 from engine.home import STORE
 from engine.intake import Reception, Verdicts
 from engine.plugin import Listener, Registry, Sender
@@ -80,6 +81,27 @@ def _listener(known: Registry, config: ListenerConfig, intake: Reception) -> Lis
     make: Any = known.kind(config.kind).make_listener
     listener: Listener = make(config.name, config.options, intake)
     return listener
+
+
+def why_not_bound(listen: str) -> str:
+    """Why a listener could not have `host:port` now, in words; empty when it could."""
+    from channels.probe import why_not_bound
+
+    return why_not_bound(listen)
+
+
+def frame_mllp(raw: bytes) -> bytes:
+    from channels.wire.mllp import frame
+
+    return frame(raw)
+
+
+def broken_mllp(framed: bytes, options: Any) -> Refused | None:
+    """Why a listener with these options would not take these bytes for one frame; None when it would."""
+    from channels.wire.mllp import Broken, Framer
+
+    events = Framer(max_frame=options.max_frame, lenient_end=options.lenient_end).feed(framed)
+    return next((event.refusal for event in events if isinstance(event, Broken)), None)
 
 
 async def exchange_mllp(address: str, raw: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ def check(folder: Path | None, form: str | None) -> None:
 
     from engine import wiring
     from engine.positions import Findings
+    from engine.site.diagnostics import finding_data, summary
     from engine.site.load import load_site
     from engine.site.reference import site_root
     from engine.site.source import read_source
@@ -30,15 +32,12 @@ def check(folder: Path | None, form: str | None) -> None:
     talk(f"checking {root}")
     _, findings = load_site(root, wiring.registry(), os.environ, examples=True)
     if form:
-        rows = [_row(found) for found in findings.found]
+        rows = [finding_data(found) for found in findings.found]
         show(rows, form, ("severity", "code", "place", "text", "hint"))
     else:
-        _print(root, findings)
+        print_found(root, findings.found)
     files = len(read_source(root, Findings()).files)
-    warnings = len(findings.found) - findings.errors
-    took = time.perf_counter() - began
-    found = f"{_count(findings.errors, 'error')}, {_count(warnings, 'warning')}"
-    talk(f"checked {files} files in {took:.2f} s: {found}")
+    talk(summary(files, time.perf_counter() - began, findings))
     sys.exit(3 if findings.errors else 0)
 
 
@@ -50,25 +49,13 @@ def print_findings(error: Any) -> None:
     if findings is None:
         report_error(error)
         return
-    _print(Path(getattr(error, "root", ".")), findings, err=True)
+    print_found(Path(getattr(error, "root", ".")), findings.found, err=True)
 
 
-def _print(root: Path, findings: Any, *, err: bool = False) -> None:
-    from engine.site.diagnostics import render
+def print_found(root: Path, found: Sequence[Any], *, err: bool = False) -> None:
+    """Findings of the site at `root`, each with its line."""
+    from engine.site.diagnostics import line_at, render
 
-    colour = sys.stdout.isatty()
-    for found in findings.found:
-        path = root / found.mark.file
-        lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
-        source = lines[found.mark.line - 1] if 0 < found.mark.line <= len(lines) else ""
-        click.echo(render(found, source, colour=colour and not err), err=err)
-
-
-def _row(found: Any) -> dict[str, Any]:
-    return {
-        "severity": found.severity, "code": found.code, "place": str(found.mark), "text": found.text, "hint": found.hint
-    }  # fmt: skip
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
+    colour = sys.stdout.isatty() and not err
+    for one in found:
+        click.echo(render(one, line_at(root, one.mark), colour=colour), err=err)

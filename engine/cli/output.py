@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -25,6 +26,22 @@ def output_options(verb: _Verb) -> _Verb:
     form = click.option("-o", "form", type=click.Choice(FORMS), default=None, help="Form of the output.")
     short = click.option("--json", "form", flag_value="json", help="Same as -o json.")
     return form(short(verb))
+
+
+def rehearsed(help: str) -> Callable[[_Verb], _Verb]:
+    """`--dry-run` on a verb that prints a result only then, with the forms it may have (`dry_run` and `form`)."""
+
+    def add(verb: _Verb) -> _Verb:
+        @functools.wraps(verb)
+        def checked(*, dry_run: bool, form: str | None, **given: Any) -> Any:
+            if form and not dry_run:
+                raise click.UsageError("-o and --json go with --dry-run")
+            return verb(dry_run=dry_run, form=form, **given)
+
+        option = click.option("--dry-run", is_flag=True, help=help)
+        return option(output_options(cast(_Verb, checked)))
+
+    return add
 
 
 def show(rows: Sequence[Row], form: str | None, columns: Sequence[str]) -> None:

@@ -1,25 +1,33 @@
-"""`hilum run` and `hilum status`."""
+"""`hilum run`, `hilum status` and `hilum reload`."""
 
 from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 import click
 
-from engine.cli.output import output_options, report_error, show_one, talk
+from engine.cli.output import output_options, rehearsed, report_error, show, show_one, talk
 from engine.errors import ConfigError, HilumError
+
+_DATA = frozenset({"json", "jsonl", "yaml", "csv"})
 
 
 @click.command()
-def run() -> None:
+@rehearsed("Only look at all that a start needs; nothing is opened or made.")
+def run(dry_run: bool, form: str | None) -> None:
     """Run the daemon in the foreground.
 
     SIGTERM finishes what is in hand and stops; SIGHUP reads the site again and takes it if it is right.
     """
-    from engine import daemon
-
     try:
+        if dry_run:
+            _rehearse(form)
+            return
+        from engine import daemon
+
         daemon.main()
     except ConfigError as error:
         from engine.cli.check import print_findings
@@ -28,6 +36,17 @@ def run() -> None:
         sys.exit(3)
     except HilumError as error:
         sys.exit(report_error(error))
+
+
+def _rehearse(form: str | None) -> None:
+    from engine.cli.rehearse import rehearse
+
+    found = rehearse()
+    show([check.as_data() for check in found], form, ("result", "check", "name", "text"))
+    failed = sum(bool(check.code) for check in found)
+    told = f"would not start: {failed} of {len(found)} checks failed" if failed else "would start"
+    talk(f"{told}; nothing was started")
+    sys.exit(6 if failed else 0)
 
 
 @click.command()
@@ -54,10 +73,43 @@ def status(wait: float, form: str | None) -> None:
 
 
 @click.command()
-def reload() -> None:
+@rehearsed("Only say what would change, and what would be refused.")
+def reload(dry_run: bool, form: str | None) -> None:
     """Have the running daemon read its site again; a bad site changes nothing, and says so."""
     from engine import control
     from engine.home import SOCKET, home
 
-    told = control.ask(home() / SOCKET, "reload")
+    try:
+        told = control.ask(home() / SOCKET, "reload", dry_run=dry_run)
+    except HilumError as error:
+        code = report_error(error)
+        if code == 3:
+            talk("the site that runs goes on as it was; `hilum reload --dry-run` tells everything")
+        sys.exit(code)
+    if dry_run:
+        _print_plan(told, form)
+        sys.exit(3 if told["would"] == "refuse" else 0)
     talk(f"reloaded: site {told['site'][:12]}")
+
+
+def _print_plan(told: dict[str, Any], form: str | None) -> None:
+    from engine.cli.check import print_found
+    from engine.site.diagnostics import finding_from
+
+    if form in _DATA:
+        show_one(told, form)
+    else:
+        show(told["changes"], form, ("change", "what", "name", "fields"))
+        print_found(Path(told["root"]), [finding_from(one) for one in told["findings"]])
+        for row in told["changes"]:
+            if row["refused"]:
+                talk(
+                    f"error[CFG190]: {row['what']} {row['name']}: a running daemon keeps its doors; restart it for this"
+                )
+    now, then = told["running"][:12], (told["site"] or "")[:12]
+    would = {
+        "take": f"would replace site {now} by {then}",
+        "refuse": f"would be refused; site {now} would go on",
+        "nothing": f"nothing differs from site {now}",
+    }
+    talk(f"{would[told['would']]}. Nothing was changed")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from engine.cli.output import instant, output_options, show, show_one, talk
 from engine.cli.reading import act, at_once, reader
@@ -13,22 +15,33 @@ from engine.cli.reading import act, at_once, reader
 _MOST = 100_000  # exceptions looked through for a filter
 
 
+def _filters(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """What `exceptions` and `exceptions list` take alike."""
+    for add in (
+        output_options,
+        click.option("--limit", default=100, show_default=True, help="How many at most."),
+        click.option("--partner", default="", help="Only this partner's."),
+        click.option("--code", default="", help="Only this code, as `hilum explain` knows it."),
+        click.option("--state", type=click.Choice(["open", "resolved", "all"]), default="open", show_default=True),
+    ):
+        verb = add(verb)
+    return verb
+
+
 @click.group(invoke_without_command=True)
-@output_options
+@_filters
 @click.pass_context
-def exceptions(ctx: click.Context, form: str | None) -> None:
-    """List, show and resolve exceptions: what failed, why, in business words."""
+def exceptions(ctx: click.Context, /, **given: Any) -> None:
+    """List, show and resolve exceptions: what failed, why, in business words. Alone, it lists."""
     if ctx.invoked_subcommand is None:
-        ctx.invoke(list_, form=form)
+        ctx.invoke(list_, **given)
+    elif any(ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in given):
+        ctx.fail(f"options go behind the word: hilum exceptions {ctx.invoked_subcommand} ...")
 
 
 @exceptions.command("list")
-@click.option("--state", type=click.Choice(["open", "resolved", "all"]), default="open", show_default=True)
-@click.option("--code", default="", help="Only this code, as `hilum explain` knows it.")
-@click.option("--partner", default="", help="Only this partner's.")
-@click.option("--limit", default=100, show_default=True)
-@output_options
-def list_(state: str = "open", code: str = "", partner: str = "", limit: int = 100, form: str | None = None) -> None:
+@_filters
+def list_(state: str, code: str, partner: str, limit: int, form: str | None) -> None:
     """List exceptions, newest first."""
     rows = at_once(_found(state, _MOST if code or partner else limit + 1))
     rows = [row for row in rows if _fits(row, code, partner)]
@@ -60,7 +73,15 @@ def show_(name: str, form: str | None) -> None:
 def resolve(names: tuple[str, ...], reason: str, dry_run: bool) -> None:
     """Close exceptions without sending anything."""
     if dry_run:
-        talk(f"would close {', '.join(names)}; nothing would be sent to anyone")
+        known = {
+            row["id"]: row["state"] for row in at_once(_found("all", len(names), [_number(name) for name in names]))
+        }
+        for name in names:
+            if name not in known:
+                talk(f"there is no exception {name}")
+                sys.exit(5)
+        told = [f"{name}{'' if known[name] == 'open' else ' (closed before)'}" for name in names]
+        talk(f"would close {', '.join(told)}; nothing would be sent to anyone")
         return
     told = act("resolve", names=list(names), reason=reason)
     over = told["asked"] - told["resolved"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from engine.positions import Finding, Findings, Mark
 from engine.site.yaml import lines_of
@@ -35,6 +36,21 @@ def render(finding: Finding, source_line: str, colour: bool = False) -> str:
         lines.append(f"{margin} {paint('place', '=')} {finding.hint}")
     lines.append(f"{margin} {paint('place', '=')} help: `hilum explain {finding.code}`")
     return "\n".join(lines)
+
+
+def finding_data(finding: Finding) -> dict[str, Any]:
+    """A finding as verbs and the control socket give it."""
+    return {
+        "severity": finding.severity, "code": finding.code, "place": str(finding.mark), "length": finding.mark.length,
+        "text": finding.text, "hint": finding.hint,
+    }  # fmt: skip
+
+
+def finding_from(told: Mapping[str, Any]) -> Finding:
+    """The reverse of `finding_data`."""
+    file, line, column = told["place"].rsplit(":", 2)
+    mark = Mark(file, int(line), int(column), told["length"])
+    return Finding(told["code"], told["text"], mark, told["hint"], told["severity"])
 
 
 def summary(files: int, seconds: float, findings: Findings) -> str:

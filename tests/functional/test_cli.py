@@ -14,7 +14,7 @@ import pytest
 
 from engine.cli import VERBS
 from engine.store.sqlite import SqliteStore
-from tests.functional.scene import HILUM, Scene, copy_site
+from tests.functional.scene import HILUM, Scene, copy_site, mllp_exchange, scene
 from tests.store_kit import accept_orders, commit, dead, delivered
 
 HEAVY = ("pydantic", "httpx", "uvicorn", "starlette", "lxml", "hl7apy", "zeep", "paramiko", "yaml", "rich", "sqlite3")
@@ -183,3 +183,55 @@ def test_a_running_daemon_needs_a_sound_site(stage: Scene, tmp_path: Path) -> No
     (site / "config" / "routes.yaml").write_text("apiVersion: routes/v1\nroutes: 7\n")
     stage.environment["HILUM_SITE"] = str(site)
     assert "config/routes.yaml:2" in stage.hilum("run", code=3).stderr
+
+
+def test_exceptions_alone_lists_as_list_does(filled: Scene) -> None:
+    for words in (["--limit", "1"], ["--state", "all", "--json"], ["--code", "delivery.rejected", "-o", "csv"], []):
+        alone = filled.hilum("exceptions", *words)
+        assert (alone.stdout, alone.stderr) == (
+            (listed := filled.hilum("exceptions", "list", *words)).stdout,
+            listed.stderr,
+        )
+    assert filled.hilum("exceptions", "--limit", "1").stdout.startswith("EXC-1\t")
+    assert filled.hilum("exceptions", "--limit", "0").stdout == ""
+
+
+def test_options_before_another_word_of_exceptions_are_not_lost(filled: Scene) -> None:
+    assert "hilum exceptions show" in filled.hilum("exceptions", "--limit", "1", "show", "EXC-1", code=2).stderr
+
+
+def test_a_dry_run_of_resolve_knows_what_there_is(filled: Scene) -> None:
+    words = ("--reason", "seen", "--dry-run")
+    assert "would close EXC-1;" in filled.hilum("exceptions", "resolve", "EXC-1", *words).stderr
+    assert "EXC-9" in filled.hilum("exceptions", "resolve", "EXC-1", "EXC-9", *words, code=5).stderr
+    assert json.loads(filled.hilum("exceptions", "show", "EXC-1", "--json").stdout)["state"] == "open"
+
+
+def test_trace_says_what_is_known_of_a_delivery_that_was_never_tried(stage: Scene) -> None:
+    async def fill() -> None:
+        store = SqliteStore(stage.home / "store.db")
+        await store.open()
+        await accept_orders(store, 7)
+        await store.close()
+
+    asyncio.run(fill())
+    told = stage.hilum("trace", "PO-7").stdout
+    assert "no attempt has ended since" in told
+    assert "0 attempts" not in told
+
+
+def test_status_counts_deliveries_that_are_tried_again_as_trouble(stage: Scene) -> None:
+    with scene(stage.folder) as running:  # with no ERP
+        running.start()
+        assert json.loads(running.hilum("status", "--json").stdout)["trouble"] == ""
+        message = b"MSH|^~\\&|INVSYS|HARBOR|HILUM|NORTHHEALTH|20261121080000-0600||OMS^O05^OMS_O05|T-1|P|2.5.1\r" \
+                  b"ORC|NW|REQ-T-1^INVSYS||REQ-T|||||20261121080000-0600\r" \
+                  b"RQD|1|GLV-NTR-L^Glove||GLV-NTR-L|1|Box|OR|||20261121\r"  # fmt: skip
+        assert b"MSA|AA" in mllp_exchange(running.mllp, message)[0]
+
+        def troubled() -> bool:
+            told = json.loads(running.hilum("status", "--json").stdout)
+            return bool(told["ready"] and told["trouble"] == "1 delivery retrying")
+
+        running.until(troubled, "a delivery that is tried again")
+        assert "it goes again by itself" in running.hilum("trace", "REQ-T").stdout
