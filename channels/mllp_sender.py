@@ -13,12 +13,13 @@ from typing import Final, cast
 import pydantic
 
 from channels.options import Address, Duration, split_address
-from channels.wire.hl7_ack import Ack, judge, read_ack
+from channels.wire.hl7_ack import judge, read_ack
 from channels.wire.mllp import Frame, Framer, frame
 from engine.errors import HilumError, Rejected, Unavailable, Unknown
 from engine.plugin import Options, Outbound, Sent
 
 _MAX_ACK: Final = 1024 * 1024
+_YES: Final = {b"AA": Sent("AA"), b"CA": Sent("CA")}
 
 
 class MllpSenderOptions(Options):
@@ -34,12 +35,15 @@ class MllpSenderOptions(Options):
 class _Link(asyncio.Protocol):
     """One socket to the receiver and the one message that is outstanding on it. Made anew for each connection."""
 
-    def __init__(self, *, retry_errors: bool) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, retry_errors: bool) -> None:
+        self._loop = loop
         self._retry_errors = retry_errors
         self._framer = Framer(max_frame=_MAX_ACK)
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Future[Sent] | None = None
         self._control_id = ""
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self.ignored = 0
 
     @property
@@ -49,9 +53,10 @@ class _Link(asyncio.Protocol):
     async def exchange(self, payload: bytes, control_id: str, timeout: float) -> Sent:
         """Raises Unavailable, Rejected or Unknown; the socket is closed after an Unknown."""
         assert self._transport is not None
-        loop = asyncio.get_running_loop()
-        self._waiting, self._control_id = loop.create_future(), control_id
-        timer = loop.call_later(timeout, self._give_up)
+        self._waiting, self._control_id = self._loop.create_future(), control_id
+        self._deadline = self._loop.time() + timeout
+        if self._timer is None:
+            self._timer = self._loop.call_later(timeout, self._look)
         self._transport.write(frame(payload))
         try:
             return await self._waiting
@@ -59,7 +64,6 @@ class _Link(asyncio.Protocol):
             self.abort()
             raise
         finally:
-            timer.cancel()
             self._waiting = None
 
     def abort(self) -> None:
@@ -73,7 +77,7 @@ class _Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         for event in self._framer.feed(data):
             if isinstance(event, Frame):
-                self._judge(read_ack(event.payload))
+                self._judge(event.payload)
             else:
                 self.ignored += 1
         if self._framer.dead:
@@ -83,17 +87,33 @@ class _Link(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         text = "the receiver closed the connection without an answer; it may have the message"
         self._fail(Unknown("mllp.closed", text))
+        if self._timer is not None:
+            self._timer.cancel()
 
-    def _judge(self, ack: Ack | None) -> None:
-        verdict = judge(ack, self._control_id, retry_errors=self._retry_errors)
-        if verdict is None or self._waiting is None or self._waiting.done():
+    def _judge(self, answer: bytes) -> None:
+        waiting = self._waiting
+        if waiting is None or waiting.done():
+            self.ignored += 1
+            return
+        verdict = accepted(answer, self._control_id) or judge(
+            read_ack(answer), self._control_id, retry_errors=self._retry_errors
+        )
+        if verdict is None:
             self.ignored += 1
         elif isinstance(verdict, Sent):
-            self._waiting.set_result(verdict)
+            waiting.set_result(verdict)
         else:
-            self._waiting.set_exception(verdict)
+            waiting.set_exception(verdict)
 
-    def _give_up(self) -> None:
+    def _look(self) -> None:
+        """One timer runs on from message to message: to set one for each would cost as much as to send it."""
+        self._timer = None
+        if self._waiting is None:
+            return
+        left = self._deadline - self._loop.time()
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._look)
+            return
         self._fail(Unknown("mllp.timeout", "no answer came in time; the receiver may have the message"))
         self.abort()
 
@@ -119,14 +139,15 @@ class MllpSender:
     async def send(self, out: Outbound) -> Sent:
         if not out.message.control_id:
             raise Rejected("mllp.control_id", "a message without a control id cannot be acknowledged; it is not sent")
-        if b"\x0b" in out.message.body or b"\x1c" in out.message.body:
+        body = out.message.body
+        if b"\x0b" in body or b"\x1c" in body:
             raise Rejected("mllp.framing", "the message holds a framing character (VT or FS), which MLLP cannot carry")
         position = zlib.crc32(out.delivery.lane.encode()) % len(self._links)
         async with self._turns[position]:
             link = self._links[position]
             if link is None or not link.open:
                 link = await self._connect(position)
-            return await link.exchange(out.message.body, out.message.control_id, self._options.timeout)
+            return await link.exchange(body, out.message.control_id, self._options.timeout)
 
     async def close(self) -> None:
         for link in self._links:
@@ -141,12 +162,27 @@ class MllpSender:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._options.connect_timeout):
-                _, link = await loop.create_connection(self._link, host, port)
+                _, link = await loop.create_connection(lambda: self._link(loop), host, port)
         except OSError as error:  # TimeoutError is one
             text = f"connection {self.name} cannot be made ({type(error).__name__})"
             raise Unavailable("mllp.connect", text) from error
         self._links[position] = link
         return link
 
-    def _link(self) -> _Link:
-        return _Link(retry_errors=self._options.on_error == "retry")
+    def _link(self, loop: asyncio.AbstractEventLoop) -> _Link:
+        return _Link(loop, retry_errors=self._options.on_error == "retry")
+
+
+def accepted(answer: bytes, control_id: str) -> Sent | None:
+    """What nearly every answer is, a yes under our control id, told from the bytes of its MSA alone.
+
+    None: `read_ack` and `judge` must say what it means. Says yes only where they would.
+    """
+    at = answer.find(b"\rMSA") + 1
+    if not at or not control_id or answer[:3] != b"MSH" or b"\n" in answer:
+        return None
+    line = answer[at:].partition(b"\r")[0]
+    fields = line.split(line[3:4], 3) if len(line) > 3 else ()
+    if len(fields) < 3 or fields[2].decode("latin-1").strip() != control_id or not control_id.isascii():
+        return None
+    return _YES.get(fields[1])

@@ -38,12 +38,19 @@ class Settler:
         self._store = store
         self._waiting: list[Outcome] = []
         self._filled = asyncio.Event()
-        self._room = asyncio.Semaphore(_UNSETTLED)
+        self._unsettled = 0
+        self._room = asyncio.Event()
 
-    async def put(self, outcome: Outcome) -> None:
-        await self._room.acquire()
+    def put(self, outcome: Outcome) -> None:
         self._waiting.append(outcome)
+        self._unsettled += 1
         self._filled.set()
+
+    async def room(self) -> None:
+        """Wait until not too many attempts are unsettled."""
+        while self._unsettled >= _UNSETTLED:
+            self._room.clear()
+            await self._room.wait()
 
     async def run(self) -> None:
         """One round: commit what has gathered."""
@@ -78,8 +85,7 @@ class Settler:
             except Exception as error:
                 await self._commit_apart(batch, error)
                 return
-        for _ in batch:
-            self._room.release()
+        self._settled(len(batch))
 
     async def _commit_apart(self, batch: Sequence[Outcome], error: Exception) -> None:
         """The store cannot keep one of these: each goes alone, and that one ends as a dead delivery."""
@@ -92,7 +98,12 @@ class Settler:
         if not any(found.code == _DEFECT for found in outcome.exceptions):
             await self._commit([_unkept(outcome, error)])
         else:
-            self._room.release()
+            self._settled(1)
+
+    def _settled(self, count: int) -> None:
+        self._unsettled -= count
+        if self._unsettled < _UNSETTLED:
+            self._room.set()
 
 
 class Courier:
@@ -137,26 +148,19 @@ class Courier:
 
     async def _send_lane(self, lane: Lane) -> None:
         for position, work in enumerate(lane):
+            await self._settler.room()
             if self._stopping:
                 await self._store.release(lane[position:])
                 return
-            outcome = await self._send(work)
-            await self._settler.put(outcome)
+            outcome = await self._attempt(work)
+            self._settler.put(outcome)
             if outcome.status == "retry":
                 await self._store.release(lane[position + 1 :])
                 return
 
-    async def _send(self, work: Work) -> Outcome:
-        self._sending += 1
-        try:
-            return await self._attempt(work)
-        finally:
-            self._sending -= 1
-            if self._stopping and not self._sending:
-                self._quiet.set()
-
     async def _attempt(self, work: Work) -> Outcome:
         assert work.delivery is not None
+        self._sending += 1
         started, clock = ids.now(), time.perf_counter()
         try:
             sent = await self._sender.send(Outbound(work.delivery, work.message))
@@ -166,9 +170,14 @@ class Courier:
             logs.failure("defect", error, delivery=work.delivery.uid)
             broken = Unavailable(_DEFECT, f"Hilum itself failed while sending ({type(error).__name__})")
             return self._failed(work, broken, started, clock)
+        finally:
+            self._sending -= 1
+            if self._stopping and not self._sending:
+                self._quiet.set()
         attempt = Attempt(started, _ms(clock), "delivered", sent.code)
         logs.debug("delivered", delivery=work.delivery.uid, connection=self._config.name, code=sent.code)
-        return Outcome(work, attempt=attempt, reply=self._reply(work, sent), site=self._site().version)
+        reply = self._reply(work, sent) if sent.reply else None
+        return Outcome(work, attempt=attempt, reply=reply, site=self._site().version)
 
     def _failed(self, work: Work, error: HilumError, started: int, clock: float) -> Outcome:
         delivery = work.delivery
@@ -256,7 +265,8 @@ class Deliveries:
         now = ids.now()
         attempt = Attempt(now, 0, "transient", gone.code, gone.text)
         later = now + RetryPolicy().most
-        await self._settler.put(Outcome(works[0], status="retry", at=later, attempt=attempt))
+        await self._settler.room()
+        self._settler.put(Outcome(works[0], status="retry", at=later, attempt=attempt))
         await self._store.release(works[1:])
 
 
