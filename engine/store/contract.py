@@ -249,7 +249,7 @@ class StoreReader(Protocol):
 
     async def ledger(self) -> dict[str, int]:
         """The conservation law, counted for a test: every inbound message in exactly one of duplicate, exception,
-        in_flight, filtered, delivered; and `received`, their sum."""
+        in_flight, filtered, delivered. `received`, which was counted as each was stored, must be their sum."""
         ...
 
 

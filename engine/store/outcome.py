@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Sequence
 
-from engine.message import Delivery, Key, Message, Slot, Template
+from engine.message import Delivery, Message, Slot, Template
 from engine.store import append
 from engine.store.contract import Committed, NewException, NewMessage, Outcome, Settle
 from engine.store.lanes import Item
@@ -51,7 +51,7 @@ def _keep(tx: Transaction, outcome: Outcome) -> Committed:
         for settle in outcome.settles:
             _settle(tx, outcome, settle)
     seq = outcome.work.message.seq
-    documents = _keep_documents(tx, outcome)
+    documents = _keep_documents(tx, outcome) if outcome.documents else []
     made = [_keep_outbound(tx, outcome, new, documents) for new in outcome.messages]
     tx.add_keys(seq, outcome.keys)
     for edge in outcome.edges:
@@ -137,7 +137,7 @@ def _keep_outbound(tx: Transaction, outcome: Outcome, new: NewMessage, documents
     message = Message(seq, "out", new.channel, new.destination, new.format, new.type, fill.text(new.control_id), "",
                       tx.now, len(body), digest(body), body, "processed", None, outcome.site)  # fmt: skip
     tx.add_message(message, dedup=None, lane="", priority=new.priority)
-    tx.add_keys(seq, [Key(key.kind, fill.text(key.value), key.scope) for key in new.keys])
+    tx.add_keys(seq, [(kind, fill.text(value), scope) for kind, value, scope in new.keys])
     tx.add("add_edges", (outcome.work.message.seq, seq, "causes"))
     if new.replaces in tx.replaced:
         _replace(tx, new.replaces, seq)
@@ -213,15 +213,13 @@ def _state(outcome: Outcome) -> str:
 
 def _file(tx: Transaction, outcome: Outcome) -> None:
     """The first thing that becomes of a message."""
-    work, message = outcome.work, outcome.work.message
+    work = outcome.work
     if outcome.status == "retry":
-        tx.file(message, lane=work.lane, priority=work.priority)
-        tx.postpone_arrival(Item(work.id, work.lane, work.priority, outcome.at, message.seq))
+        tx.file(work, "received")
+        tx.postpone_arrival(Item(work.id, work.lane, work.priority, outcome.at, work.subject))
         return
     state = _state(outcome)
-    warnings = (*message.warnings, *outcome.warnings)
-    now = message._replace(state=state, site=outcome.site or message.site, warnings=warnings)
-    tx.file(now, lane=work.lane, priority=work.priority, rule=outcome.rule)
+    tx.file(work, state, rule=outcome.rule, site=outcome.site, warnings=outcome.warnings)
     tx.tallies[state] += 1
     tx.end_arrival(work.id)
 

@@ -379,13 +379,15 @@ moving AS (
   SELECT seq FROM caused WHERE state NOT IN ('delivered', 'dead', 'replaced')
   UNION SELECT subject FROM work WHERE kind = 'process'
 )
+SELECT 'received' AS fate, coalesce(sum(value), 0) FROM counters WHERE kind = 'tally' AND name = 'received'
+UNION ALL
 SELECT CASE
          WHEN state = 'duplicate' THEN 'duplicate'
          WHEN seq IN (SELECT seq FROM troubled) THEN 'exception'
          WHEN state = 'received' OR seq IN (SELECT seq FROM moving) THEN 'in_flight'
          WHEN state = 'filtered' THEN 'filtered'
          ELSE 'delivered'
-       END AS fate, count(*)
+       END AS found, count(*)
 FROM (
   SELECT seq, state FROM messages WHERE direction = 'in' UNION ALL SELECT seq, state FROM arrived
-) GROUP BY fate
+) GROUP BY found

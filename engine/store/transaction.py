@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.message import Key, Message
+from engine.message import Message
 from engine.store import arrivals
 from engine.store.arrivals import Arrival, Arrivals
-from engine.store.contract import NewException
+from engine.store.contract import NewException, Work
 from engine.store.lanes import Item
 from engine.store.sql import CHUNK, CHUNKS, queries, write
 
@@ -109,16 +109,13 @@ class Transaction:
 
     def add_message(self, message: Message, *, dedup: bytes | None, lane: str, priority: int, rule: str = "") -> None:
         """Rows of a message, its body included."""
-        self._add_row(message, dedup, lane, priority, rule)
-        self._add_body(message.seq, message.body)
-        self.tallies["bytes"] += message.size
-
-    def _add_row(self, message: Message, dedup: bytes | None, lane: str, priority: int, rule: str) -> None:
         m = message
         warnings = json.dumps(m.warnings) if m.warnings else ""
         row = (m.seq, m.direction, m.channel, m.partner, m.format, m.type, m.control_id, dedup, m.sender, m.at, m.size,
                m.sha256, m.state, rule, m.duplicate_of, self.site_number(m.site), warnings, lane, priority)  # fmt: skip
         self._rows["add_messages"].append(row)
+        self._add_body(m.seq, m.body)
+        self.tallies["bytes"] += m.size
 
     def arrive(self, message: Message, *, dedup: bytes | None, lane: str, priority: int) -> None:
         """Take a message that only waits to be processed; its own row comes when it is filed."""
@@ -137,17 +134,22 @@ class Transaction:
         """Whether a message has no row of its own yet."""
         return seq in self._memory.arrivals and seq not in self._filed
 
-    def file(self, message: Message, *, lane: str, priority: int, rule: str = "") -> None:
-        """Give an arrival its own row, in the state it has now."""
-        self._filed.add(message.seq)
-        dedup = self._memory.arrivals.dedup(message.seq)
-        self._add_row(message, dedup, lane, priority, rule)
+    def file(self, work: Work, state: str, *, rule: str = "", site: str = "", warnings: tuple[str, ...] = ()) -> None:
+        """Give an arrival its own row, in the state it has come to. warnings: more of them."""
+        m = work.message
+        self._filed.add(m.seq)
+        told = json.dumps([*m.warnings, *warnings]) if m.warnings or warnings else ""
+        row = (m.seq, m.direction, m.channel, m.partner, m.format, m.type, m.control_id,
+               self._memory.arrivals.dedup(m.seq), m.sender, m.at, m.size, m.sha256, state, rule, None,
+               self.site_number(site or m.site), told, work.lane, work.priority)  # fmt: skip
+        self._rows["add_messages"].append(row)
 
     def first(self, dedup: bytes) -> tuple[int, bytes] | None:
         """(seq, SHA-256) of the first message with this duplicate key."""
         return self.firsts.get(dedup) or self._memory.arrivals.first(dedup)
 
-    def add_keys(self, seq: int, keys: Sequence[Key]) -> None:
+    def add_keys(self, seq: int, keys: Sequence[tuple[str, str, str]]) -> None:
+        """keys: (kind, value, scope)."""
         rows = self._rows["add_keys"]
         for kind, value, scope in keys:
             rows.append((value, kind, scope, seq))
