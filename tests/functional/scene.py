@@ -72,18 +72,10 @@ class Scene:
 
     def read(self, ask: Callable[[Any], Awaitable[_Found]]) -> _Found:
         """Ask the store itself, read-only beside the daemon."""
-
-        async def reading() -> _Found:
-            store = await open_reader(self.home / "store.db")
-            try:
-                return await ask(store)
-            finally:
-                await store.close()
-
-        return asyncio.run(reading())
+        return read(self.home / "store.db", ask)
 
     def ledger(self) -> dict[str, int]:
-        return self.read(lambda store: store.ledger())
+        return ledger(self.home / "store.db")
 
     def until(self, condition: Callable[[], bool], what: str, timeout: float = PATIENCE) -> None:
         wait_for(condition, timeout, what, pause=0.05)
@@ -115,6 +107,23 @@ class Scene:
 
     def log(self) -> str:
         return self.daemon.log.read_text(errors="replace") if self.daemon else ""
+
+
+def read(store: Path, ask: Callable[[Any], Awaitable[_Found]]) -> _Found:
+    """Ask a store file, whether its daemon runs or not."""
+
+    async def reading() -> _Found:
+        reader = await open_reader(store)
+        try:
+            return await ask(reader)
+        finally:
+            await reader.close()
+
+    return asyncio.run(reading())
+
+
+def ledger(store: Path) -> dict[str, int]:
+    return read(store, lambda reader: reader.ledger())
 
 
 def conserved(ledger: dict[str, int]) -> None:
