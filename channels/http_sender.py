@@ -7,7 +7,9 @@ Redirects are not followed, proxies of the environment are not used, answers are
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
+import sys
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -63,7 +65,8 @@ class HttpSender:
     """
 
     def __init__(self, name: str, options: HttpSenderOptions) -> None:
-        import httpx  # now, and not when the first delivery is due
+        _load_httpx()  # now, and not when the first delivery is due
+        import httpx
 
         self.name = name
         self._options = options
@@ -155,6 +158,14 @@ class HttpSender:
         import httpx
 
         return httpx.AsyncHTTPTransport(verify=self._tls, limits=httpx.Limits(max_connections=1), trust_env=False)
+
+
+def _load_httpx() -> None:
+    """Without its command line, which it imports when it can: rich and pygments are most of its time and memory."""
+    if "httpx" not in sys.modules:
+        sys.modules["httpx._main"] = None  # type: ignore[assignment]
+        importlib.import_module("httpx")
+        del sys.modules["httpx._main"]
 
 
 def judge(status: int, body: bytes) -> Sent:
