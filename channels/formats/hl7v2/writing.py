@@ -15,7 +15,7 @@ from channels.formats.hl7v2.header import STANDARD, Separators, legal_separators
 from channels.formats.hl7v2.syntax import Syntax, syntax
 from channels.formats.hl7v2.tree import Message
 from engine.errors import Refused
-from engine.plugin import Envelope, Enveloped, TemplateKey
+from engine.plugin import Envelope, Enveloped
 
 DEFAULT_VERSION = "2.5.1"
 _STANDARD_MARKS = STANDARD.field + STANDARD.encoding
@@ -37,9 +37,7 @@ def envelop(message: Message, envelope: Envelope) -> Enveloped:
     lines = [line for fields in segments if len(line := _respell(fields, source, target)) > 3]
     lines.insert(0, _respell_header(header, source, target))
     data = _encoded(lines, header, source, target, envelope.options.get("charset", ""))
-    control_id = _decoded(header, 10, source).encode()
-    key = TemplateKey("control", (control_id,), f"{_decoded(header, 3, source)}|{_decoded(header, 4, source)}")
-    return Enveloped((data,), (control_id,), (key,))
+    return Enveloped((data,), (_decoded(header, 10, source).encode(),))
 
 
 def control_id(identity: str, version: str) -> str:
