@@ -23,7 +23,7 @@ from engine.supervise import forever
 
 _SLICE = 0.001  # seconds of pipeline between two breaths of the event loop
 _BREATH = 0.0001  # a turn of the loop that takes longer had others' work in it
-_REST = 0.05  # seconds that others may keep the pipeline waiting with such turns
+_REST = 0.05  # seconds that senders may keep the pipeline waiting with such turns
 _ROUNDS = 4  # going on at once: while one is committed, the next is being decided
 _ROUND = 32  # messages; what is decided waits for the others of its round, and a crash costs no more than that
 _LANES = 8  # of a round; the others are for the next
@@ -93,7 +93,7 @@ class Dispatch:
         if self._beside is None or not fresh:
             return {}
         async with self._turn:
-            await _give_way()
+            await self._give_way()
         found = await self._beside.outcomes(fresh)
         return {work.id: outcome for work, outcome in zip(fresh, found, strict=True) if outcome is not None}
 
@@ -103,7 +103,7 @@ class Dispatch:
         for work in works:
             outcomes.append(decided.get(work.id) or await self._decide(work))
             if time.perf_counter() - began > _SLICE:
-                began = await _give_way()
+                began = await self._give_way()
         return outcomes
 
     async def _keep(self, outcomes: list[Outcome]) -> None:
@@ -148,6 +148,18 @@ class Dispatch:
             logs.info("exception", message=outcome.work.message.id, code=outcome.exceptions[0].code)
             refusal = _as_refusal(outcome.exceptions[0])
         self._verdicts.settle(outcome.work.subject, refusal)
+
+    async def _give_way(self) -> float:
+        """Let the loop turn; while messages arrive, until it has nothing else to do: senders wait for their answers,
+        nobody for the pipeline. Returns the time, as `time.perf_counter` tells it.
+        """
+        began = now = time.perf_counter()
+        while True:
+            before = now
+            await asyncio.sleep(0)
+            now = time.perf_counter()
+            if now - before < _BREATH or now - began > _REST or not self._verdicts.accepting():
+                return now
 
     async def _decide(self, work: Work) -> Outcome:
         """The pipeline around one message. A defect of ours becomes an exception, never a lost message."""
@@ -214,21 +226,6 @@ class Dispatch:
         except Unavailable:
             await self._store.release([work for _, works in lanes for work in works])
             raise
-
-
-async def _give_way() -> float:
-    """Let the loop turn until it has nothing better to do: senders wait for their answers, nobody for the pipeline.
-
-    Returns the time, as `time.perf_counter` tells it.
-    """
-    began = now = time.perf_counter()
-    while now - began < _REST:
-        before = now
-        await asyncio.sleep(0)
-        now = time.perf_counter()
-        if now - before < _BREATH:
-            break
-    return now
 
 
 def _expired(work: Work, row: Awaited | None) -> Outcome:
