@@ -20,12 +20,12 @@ def test_an_erp_process_survives_its_kill(tmp_path: Path) -> None:
     body = json.dumps({"number": "REQ-1", "lines": [line]})
     with Crew(tmp_path / "logs") as crew:
         erp = crew.start(program)
-        first = httpx.post(f"{url}/requisitions", content=body, headers={"Idempotency-Key": "D-1"})
+        first = httpx.post(f"{url}/requisitions", content=body, headers={"Idempotency-Key": "D-1"}, timeout=60)
         erp.kill()
         assert not erp.alive
         assert erp.code() == -9
         erp.start()
-        again = httpx.post(f"{url}/requisitions", content=body, headers={"Idempotency-Key": "D-1"})
+        again = httpx.post(f"{url}/requisitions", content=body, headers={"Idempotency-Key": "D-1"}, timeout=60)
         assert (first.status_code, again.status_code) == (201, 200)
         assert erp.starts == 2
         assert erp.stop() == 0  # SIGTERM ends it well
