@@ -14,12 +14,12 @@ from channels.formats.hl7v2 import envelope as accept
 from channels.formats.hl7v2 import writing
 from channels.formats.hl7v2.definitions import STRUCTURES, structure_of
 from channels.formats.hl7v2.grammar import FLAT, GroupDefinition
-from channels.formats.hl7v2.header import BOM, Header, read_header
+from channels.formats.hl7v2.header import BOM, Header, Letterhead, read_header
 from channels.formats.hl7v2.leaves import leaves
 from channels.formats.hl7v2.matching import Matched, match
 from channels.formats.hl7v2.paths import unknown
 from channels.formats.hl7v2.structure import MessageScope
-from channels.formats.hl7v2.syntax import syntax
+from channels.formats.hl7v2.syntax import Syntax, syntax
 from channels.formats.hl7v2.tree import Group, Message, cut
 from engine.errors import Refused
 from engine.message import Unit
@@ -54,10 +54,9 @@ class HL7v2:
 
     def open(self, raw: bytes, profile: Profile) -> Opened:
         """One Part: the tree, with what is wrong with its structure (`hl7.structure`, 100). Raises Refused."""
-        header, *_ = accept.scan(raw, profile)
+        header, _, _ = accept.scan(raw, profile)
         message, matched, warnings = parse(raw, header)
-        kind = header.letterhead.type
-        part = Part(kind, message, control_id=header.control_id, refusals=matched.problems)
+        part = Part(header.letterhead.type, message, "", header.control_id, matched.problems)
         return Opened((part,), warnings=warnings)
 
     def structure(self, header: Mapping[str, str]) -> MessageStructure:
@@ -84,13 +83,22 @@ def parse(raw: bytes, header: Header) -> tuple[Message, Matched, tuple[str, ...]
     """
     body = raw.removeprefix(BOM)
     text = body.decode(header.charset)
-    marks = syntax(header.separators, header.charset)
-    name = structure_of(header.letterhead.type, header.structure)
-    matched = match(STRUCTURES[name] if name else FLAT, cut(text, marks))
-    warnings = marks.warnings(text, 4 + len(header.separators.encoding))
+    letterhead = header.letterhead
+    marks, definition, start = letterhead.readings.get(header.charset) or _reading(letterhead, header.charset)
+    matched = match(definition, cut(text, marks))
+    warnings: tuple[str, ...] = marks.warnings(text, start)
     if matched.unknown:
         warnings = (*warnings, "hl7.unknown_segment")
     return Message(matched.root, marks, raw[: len(raw) - len(body)]), matched, warnings
+
+
+def _reading(letterhead: Letterhead, charset: str) -> tuple[Syntax, GroupDefinition, int]:
+    """Syntax and structure of a message, and where its text goes on behind MSH-2; kept for the next."""
+    name = structure_of(letterhead.type, letterhead.structure)
+    marks = syntax(letterhead.separators, charset)
+    reading = marks, STRUCTURES[name] if name else FLAT, 4 + len(letterhead.separators.encoding)
+    letterhead.readings[charset] = reading
+    return reading
 
 
 FORMAT: Format = HL7v2()

@@ -55,9 +55,10 @@ def part_reader(spot: Spot) -> Callable[[Syntax, str], Value]:
     def read(syntax: Syntax, text: str) -> Value:
         if text == '""':
             return NULL
-        if syntax.component in text or component:
-            text = _part(text, syntax.component, component)
-        if syntax.subcomponent in text or subcomponent:
+        if component or syntax.component in text:
+            parts = text.split(syntax.component, component + 1)
+            text = parts[component] if component < len(parts) else ""
+        if subcomponent or syntax.subcomponent in text:
             text = text if text == '""' else _part(text, syntax.subcomponent, subcomponent)
         if text == '""':
             return NULL
@@ -85,12 +86,14 @@ def writer(spot: Spot) -> Write:
         syntax = segment.syntax
         text = syntax.encode(value) if isinstance(value, str) else '""'
         fields = segment.values or segment.fields
-        old = fields[number] if number < len(fields) else ""
-        if old or somewhere:
-            text = _replaced(segment, old, spot, text)
+        if number >= len(fields):
+            fields += [""] * (number + 1 - len(fields))
+        if somewhere or fields[number]:
+            text = _replaced(segment, fields[number], spot, text)
         elif component or subcomponent:
             text = syntax.component * component + syntax.subcomponent * subcomponent + text
-        segment.write(number, text)
+        fields[number] = text
+        segment.text = None
 
     return write
 

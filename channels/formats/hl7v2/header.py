@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 BOM = b"\xef\xbb\xbf"
 _JOINT = "\x1f"  # between the parts of a duplicate key; refused in messages, so it cannot be forged
@@ -42,12 +42,13 @@ class Letterhead:
 
     fields: MSH-n at index n-1. type: `OMS^O05`, the first two components of MSH-9 with a caret, whatever the sender's
     separators. sender: `APP|FACILITY`. signature: the sender's names in full, as they end a duplicate key.
-    character_set: MSH-18, whole. answers: what is constant in acknowledgements under it, kept by their writer.
+    character_set: MSH-18, whole. answers, readings: what is constant in acknowledgements by code, and in reading the
+    message by codec; kept by who does that.
     """
 
     __slots__ = (
-        "answers", "character_set", "code", "enhanced", "event", "fields", "sender", "separators", "signature",
-        "structure", "type",
+        "answers", "character_set", "code", "enhanced", "event", "fields", "readings", "sender", "separators",
+        "signature", "structure", "type",
     )  # fmt: skip
 
     def __init__(self, fields: Sequence[str] = (), separators: Separators = STANDARD) -> None:
@@ -62,6 +63,7 @@ class Letterhead:
         self.character_set = self.field(18)
         self.enhanced = bool(self.field(15) or self.field(16))
         self.answers: dict[str, tuple[str, str, str]] = {}
+        self.readings: dict[str, Any] = {}
 
     def field(self, number: int) -> str:
         """MSH-number, 1-based; empty when the segment is shorter."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
-from channels.formats.hl7v2.access import Spot, reader, writer
+from channels.formats.hl7v2.access import Read, Spot, Write, reader, writer
 from channels.formats.hl7v2.paths import Step, Target
 from channels.formats.hl7v2.syntax import Syntax
-from channels.formats.hl7v2.tree import Group, Node, Segment
+from channels.formats.hl7v2.tree import HEADERS, Group, Node, Segment
+from engine.plugin import Null, Value
 
 Find = Callable[[Node], "Segment | None"]
 Make = Callable[[Node], Segment]
@@ -20,11 +21,15 @@ def finder(up: int, steps: Sequence[Step], target: Target) -> Find:
     A Z segment stands where its sender put it: it is looked for in all of the group, then outward, but never in
     another repetition of a group we are in.
     """
-    if _is_direct(up, steps, target):
-        return _direct(target.name)
+
+    name, occurrence = target.name, target.occurrence
 
     def find(node: Node) -> Segment | None:
-        return pick(enter(outward(node, up).at, steps), target)
+        group = enter(outward(node, up).at, steps)
+        if group is None or target.by is not None:
+            return pick(group, target)
+        found = group.index[name]
+        return found[occurrence] if occurrence < len(found) else None
 
     def find_local(node: Node) -> Segment | None:
         inner = outward(node, up)
@@ -41,8 +46,6 @@ def finder(up: int, steps: Sequence[Step], target: Target) -> Find:
 
 def maker(up: int, steps: Sequence[Step], target: Target) -> Make:
     """As `finder`, but never further outward, and what is not there is added where the structure places it."""
-    if _is_direct(up, steps, target):
-        return _direct_or_new(target)
 
     def make(node: Node) -> Segment:
         group = outward(node, up).at
@@ -103,6 +106,8 @@ def add_group(group: Group, name: str) -> Group:
 def add_segment(group: Group, target: Target, syntax: Syntax) -> Segment:
     """A new segment; one that is chosen by a value gets that value."""
     segment = Segment(target.name, syntax)
+    if target.name not in HEADERS:
+        segment.values = [target.name]
     if target.by:
         field, component, value = target.by
         writer(Spot(field, component=component))(segment, value)
@@ -150,24 +155,24 @@ def syntax_of(node: Node) -> Syntax:
     return syntax
 
 
-def _is_direct(up: int, steps: Sequence[Step], target: Target) -> bool:
-    """Whether a target is simply the first segment of its name in the group a node is at."""
+# --- most places are in the first segment of its name in the group a node is at ---------------------------------------
+def is_direct(up: int, steps: Sequence[Step], target: Target) -> bool:
     return not (up or steps or target.occurrence or target.by or is_local(target.name))
 
 
-def _direct(name: str) -> Find:
-    def find(node: Node) -> Segment | None:
-        found: list[Segment] = node.at.index[name]
-        return found[0] if found else None
+def direct_get(name: str, read: Read) -> Callable[[Node], Value]:
+    def get(node: Node) -> Value:
+        found = node.at.index[name]
+        return read(found[0]) if found else None
 
-    return find
+    return get
 
 
-def _direct_or_new(target: Target) -> Make:
+def direct_put(target: Target, write: Write) -> Callable[[Node, str | Null], None]:
     name = target.name
 
-    def make(node: Node) -> Segment:
-        found: list[Segment] = node.at.index[name]
-        return found[0] if found else add_segment(node.at, target, syntax_of(node))
+    def put(node: Node, value: str | Null) -> None:
+        found = node.at.index[name]
+        write(found[0] if found else add_segment(node.at, target, syntax_of(node)), value)
 
-    return make
+    return put

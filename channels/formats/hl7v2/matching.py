@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import NamedTuple
 
 from channels.formats.hl7v2.grammar import FLAT, GroupDefinition, Problem, missing, refusal
 from channels.formats.hl7v2.tree import Group, Index, Lines
 from engine.errors import Refused
 
+_NAME = itemgetter(slice(3))  # of a segment's text
 _SHORT = 100  # segments: the order of a longer message is not worth remembering
 
 
@@ -57,9 +59,10 @@ def match(definition: GroupDefinition, lines: Lines) -> Matched:
     A required element that is passed over, and a segment the structure has but not there, are problems (100). Z
     segments may stand anywhere; in the FLAT structure all may.
     """
-    names = tuple([text[:3] for text in lines.texts])
+    names = tuple(map(_NAME, lines.texts))
     layout, problems, unknown = (_remembered if len(names) <= _SHORT else _matched)(definition, names)
-    return Matched(Group(definition, Index(layout, lines)), tuple([refusal(*found) for found in problems]), unknown)
+    root = Group(definition, Index(layout, lines))
+    return Matched(root, tuple([refusal(*found) for found in problems]) if problems else (), unknown)
 
 
 def _matched(definition: GroupDefinition, names: Sequence[str]) -> _Outcome:

@@ -16,7 +16,10 @@ from channels.formats.hl7v2.locate import (
     add_group,
     add_segment,
     candidates,
+    direct_get,
+    direct_put,
     finder,
+    is_direct,
     is_local,
     maker,
     outward,
@@ -46,18 +49,12 @@ _SEPARATOR_HOLDERS = frozenset({"MSH", "FHS", "BHS"})
 class SegmentField:
     """One compiled place in a segment: `get` and `put` of the plugin contract."""
 
-    __slots__ = ("_find", "_make", "_read", "_write", "path")
+    __slots__ = ("get", "path", "put")
 
-    def __init__(self, path: str, find: Find, make: Make, read: Read, write: Write) -> None:
+    def __init__(self, path: str, get: Callable[[Node], Value], put: Callable[[Node, str | Null], None]) -> None:
         self.path = path
-        self._find, self._make, self._read, self._write = find, make, read, write
-
-    def get(self, node: Node) -> Value:
-        segment = self._find(node)
-        return None if segment is None else self._read(segment)
-
-    def put(self, node: Node, value: str | Null) -> None:
-        self._write(self._make(node), value)
+        self.get = get
+        self.put = put
 
 
 class PartField:
@@ -104,11 +101,14 @@ class MessageScope:
         up, scope, steps, target = self._locate(self._whole(parsed, path), path)
         if not target or not parsed.spot:
             raise PathError(f"'{path}' holds no value of its own: name a segment and a field")
-        find, make = _locators(up, scope, steps, target)
         spelled = _spell_target(up, scope, steps, target) + spell_spot(target.name, parsed.spot)
+        read, write = reader(parsed.spot), writer(parsed.spot)
         if target.name in _SEPARATOR_HOLDERS and parsed.spot.field <= 2:
-            return SegmentField(spelled, find, make, verbatim(parsed.spot.field), refuse_write)
-        return SegmentField(spelled, find, make, reader(parsed.spot), writer(parsed.spot))
+            read, write = verbatim(parsed.spot.field), refuse_write
+        if scope.definition is not None and is_direct(up, steps, target):
+            return SegmentField(spelled, direct_get(target.name, read), direct_put(target, write))
+        find, make = _locators(up, scope, steps, target)
+        return SegmentField(spelled, _get(find, read), _put(make, write))
 
     def loop(self, path: str) -> NodeLoop | RepetitionLoop:
         """Compile a loop's path. Raises PathError."""
@@ -261,6 +261,21 @@ class RepetitionLoop:
     def place(self, node: Node, position: int) -> str:
         """`PID-3(2)`; the first repetition carries no number."""
         return f"{self.path}({position + 1})" if position else self.path
+
+
+def _get(find: Find, read: Read) -> Callable[[Node], Value]:
+    def get(node: Node) -> Value:
+        segment = find(node)
+        return None if segment is None else read(segment)
+
+    return get
+
+
+def _put(make: Make, write: Write) -> Callable[[Node, str | Null], None]:
+    def put(node: Node, value: str | Null) -> None:
+        write(make(node), value)
+
+    return put
 
 
 def _locators(up: int, scope: MessageScope, steps: tuple[Step, ...], target: Target) -> tuple[Find, Make]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from channels.formats.hl7v2.matching import Layout
 
 _ENDS = re.compile("([\r\n]+)")
-_HEADERS = frozenset({"MSH", "FHS", "BHS"})  # their first field is the separator itself
+HEADERS = frozenset({"MSH", "FHS", "BHS"})  # their first field is the separator itself
 
 
 class Lines(NamedTuple):
@@ -48,7 +48,7 @@ class Segment:
         values = self.values
         if values is None:
             values = self.values = (self.text or "").split(self.syntax.field)
-            if self.id in _HEADERS:
+            if self.id in HEADERS:
                 values.insert(1, self.syntax.field)
         return values
 
@@ -66,7 +66,7 @@ class Segment:
             return self.text
         fields = self.fields
         mark = self.syntax.field
-        if self.id in _HEADERS:
+        if self.id in HEADERS:
             return mark.join([fields[0], *fields[2:]])
         return mark.join(fields)
 
@@ -123,8 +123,9 @@ class Group:
         last = len(ranks)
         rank = ranks.get(name, 0 if name == "MSH" else last)
         place = len(children)
-        while place and ranks.get(_name(children[place - 1]), last) > rank:
-            place -= 1
+        if rank < last:  # what has no place of its own is never before anything
+            while place and ranks.get(_name(children[place - 1]), last) > rank:
+                place -= 1
         children.insert(place, child)
 
     def segments(self) -> list[Segment]:
@@ -191,13 +192,13 @@ class Message(Node):
 
 def cut(text: str, syntax: Syntax) -> Lines:
     """Segments of a message's text; CR, LF, CRLF and blank lines end them and are kept."""
-    if "\n" not in text and "\r\r" not in text:
-        texts = text.split("\r")
+    texts = text.split("\r")
+    last = texts.pop()
+    if "" not in texts and text.find("\n") < 0:
         ends = ["\r"] * len(texts)
-        if texts[-1]:
-            ends[-1] = ""
-        else:
-            del texts[-1], ends[-1]
+        if last:
+            texts.append(last)
+            ends.append("")
         return Lines(texts, ends, syntax)
     parts = _ENDS.split(text)
     pairs = zip(parts[::2], [*parts[1::2], ""], strict=True)
