@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import queue
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -49,12 +48,10 @@ class SqliteStore(Reader):
         self._lock: IO[bytes] | None = None
         self._writer: Writer | None = None
         self._claims: Claims | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     # --- life ---
     async def open(self) -> None:
         """Claim the file, migrate it, find the work left over. Raises Unavailable (`store.locked`, `store.schema`)."""
-        self._loop = asyncio.get_running_loop()
         try:
             writer, last = await asyncio.to_thread(self._open)
         except sqlite3.Error as error:
@@ -74,7 +71,7 @@ class SqliteStore(Reader):
         """Write what is queued, note the orderly end, and give up the claim."""
         writer, self._writer = self._writer, None
         if writer is not None:
-            await asyncio.to_thread(writer.stop)
+            await writer.stop()
         await super().close()
         if writer is not None and self._claims is not None:
             await asyncio.to_thread(acting.close_in_order, writer.connection, self._claims.sending())
@@ -91,7 +88,7 @@ class SqliteStore(Reader):
         finally:
             con.close()
         _sync_folder(self.path.parent)
-        writer = Writer(self.path, clock=self._clock, tell=self._tell, inside=self._inside, unfiled=self._unfiled)
+        writer = Writer(self.path, clock=self._clock, tell=self._settled, unfiled=self._unfiled)
         return writer, last
 
     def _claim_file(self) -> None:
@@ -196,32 +193,6 @@ class SqliteStore(Reader):
 
         writer.put(Job(run, done, **job))
         return await future
-
-    def _tell(self, settled: Settled) -> None:
-        """From the writer's thread."""
-        assert self._loop is not None
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._settled, settled)
-
-    def _inside(self, function: Callable[[], Any]) -> Any:
-        """From the writer's thread: run a function between two callbacks of the loop, and wait for it."""
-        assert self._loop is not None
-        finished: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
-
-        def run() -> None:
-            try:
-                finished.put((function(), None))
-            except BaseException as error:
-                finished.put((None, error))
-
-        try:
-            self._loop.call_soon_threadsafe(run)
-        except RuntimeError:  # the loop is closed: nobody is there to be in the way of
-            return function()
-        result, error = finished.get()
-        if error is not None:
-            raise error
-        return result
 
     def _settled(self, settled: Settled) -> None:
         assert self._claims is not None

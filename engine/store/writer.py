@@ -1,7 +1,7 @@
-"""The one thread that commits. All jobs that arrive while a commit is in flight form the next one (group commit).
+"""The one task that commits. All jobs that arrive while a commit is in flight form the next one (group commit).
 
-The rows of a transaction are written in the loop's thread, between its callbacks, and only the COMMIT, which waits for
-the disk, in this one: sqlite3 gives up the GIL at each step, and beside a busy loop it would get it back a switch
+The rows of a transaction are written by the event loop, between its callbacks, and only the COMMIT, which waits for the
+disk, in a thread: sqlite3 gives up the GIL at each step, and a thread beside a busy loop would get it back a switch
 interval later each time, which costs several milliseconds a transaction.
 
 A failed transaction fails every job in it. After that nothing is taken until the file has been reopened, everything
@@ -10,11 +10,12 @@ that reached its log is checkpointed and synced, and a write has succeeded: a fa
 
 from __future__ import annotations
 
-import queue
+import asyncio
 import sqlite3
-import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -37,7 +38,7 @@ class Job:
     """run: gathers rows in the transaction and returns the caller's result. alone: has a transaction of its own."""
 
     run: Callable[[Transaction], Any]
-    done: Callable[[Any, BaseException | None], None]  # called in the loop's thread
+    done: Callable[[Any, BaseException | None], None]
     batch: Sequence[Incoming] = ()
     outcomes: Sequence[Outcome] = ()
     rows: int = 1
@@ -50,109 +51,111 @@ Answer = tuple[Job, Any, BaseException | None]
 
 @dataclass(slots=True)
 class Settled:
-    """What the loop is told about one transaction."""
+    """What became of one transaction."""
 
     answers: list[Answer]
     effects: Effects | None = None
 
 
 class Writer:
-    """tell: called in this thread with what became of each transaction; hands it to the loop.
-
-    unfiled: see Arrivals.
-
-    inside: runs a function in the loop's thread and waits for it, raising what it raised.
-    """
+    """tell: called with what became of each transaction. unfiled: see Arrivals."""
 
     def __init__(
-        self, path: Path, *, clock: Callable[[], int], tell: Callable[[Settled], None],
-        inside: Callable[[Callable[[], Any]], Any], unfiled: int = 50_000,
-    ) -> None:  # fmt: skip
+        self, path: Path, *, clock: Callable[[], int], tell: Callable[[Settled], None], unfiled: int = 50_000
+    ) -> None:
         self._path = path
         self._clock = clock
         self._tell = tell
-        self._inside = inside
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._held: Job | None = None
-        self._thread = threading.Thread(target=self._run, name="hilum-store-writer", daemon=True)
+        self._jobs: deque[Job] = deque()
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="hilum-store-writer")
         self._con = connect_writer(path)
         self._unfiled = unfiled
         self._memory = load_memory(self._con, unfiled)
         self._doubt: tuple[int, Effects] | None = None
+        self._landed: Effects | None = None  # of a commit in doubt that turned out to be durable
         self._tried = 0.0
         self.error: Unavailable | None = None
 
     def start(self) -> None:
-        self._thread.start()
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="hilum-store-writer")
 
     def put(self, job: Job) -> None:
-        self._jobs.put(job)
+        self._jobs.append(job)
+        self._woken.set()
 
-    def stop(self) -> None:
-        """Write what is queued, then end. Blocks."""
-        self._jobs.put(None)
-        self._thread.join()
+    async def stop(self) -> None:
+        """Write what is queued, then end."""
+        self._stopping = True
+        self._woken.set()
+        if self._task is not None:
+            await self._task
+        self._thread.shutdown()
 
     @property
     def connection(self) -> sqlite3.Connection:
         return self._con
 
+    async def _apart(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run what waits for the disk without holding up the loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+
     # --- the loop ---
-    def _run(self) -> None:
-        while True:
-            try:
-                first = self._held or self._jobs.get(timeout=PROBE_EVERY if self.error else None)
-            except queue.Empty:
-                self._recover()
+    async def _run(self) -> None:
+        while not self._stopping or self._jobs:
+            if not self._jobs:
+                await self._wait()
                 continue
-            self._held = None
-            if first is None:
-                return
-            jobs = self._gather(first)
-            if self.error is not None and not self._recover():
+            jobs = self._gather()
+            if self.error is not None and not await self._heal():
                 self._tell(Settled([(job, None, self.error) for job in jobs]))
                 continue
             try:
-                self._settle(jobs)
+                await self._settle(jobs)
             except Exception as error:  # whatever it is, nobody may wait forever
                 self.error = Unavailable("store.write", f"the store's writer failed ({type(error).__name__})")
                 self._tell(Settled([(job, None, self.error) for job in jobs]))
 
-    def _gather(self, first: Job) -> list[Job]:
+    async def _wait(self) -> None:
+        """For a job; meanwhile an ailing store is tried now and then."""
+        self._woken.clear()
+        try:
+            async with asyncio.timeout(PROBE_EVERY if self.error else None):
+                await self._woken.wait()
+        except TimeoutError:
+            await self._heal()
+
+    def _gather(self) -> list[Job]:
         """The jobs waiting now, up to what one transaction should hold."""
+        first = self._jobs.popleft()
         jobs, rows, size = [first], first.rows, first.bytes
-        while not first.alone and rows < MOST_ROWS and size < MOST_BYTES:
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
+        while self._jobs and not first.alone and rows < MOST_ROWS and size < MOST_BYTES:
+            if self._jobs[0].alone:
                 break
-            if job is None:
-                self._jobs.put(None)
-                break
-            if job.alone:
-                self._held = job
-                break
+            job = self._jobs.popleft()
             jobs.append(job)
             rows += job.rows
             size += job.bytes
         return jobs
 
-    def _settle(self, jobs: Sequence[Job]) -> None:
+    async def _settle(self, jobs: Sequence[Job]) -> None:
         try:
-            settled = self._commit(jobs)
+            settled = await self._commit(jobs)
         except sqlite3.DatabaseError as error:
             if _is_mistake(error):
-                self._settle_apart(jobs, error)
+                await self._settle_apart(jobs, error)
                 return
             self.error = unavailable(error)
             self._tried = time.monotonic()
             self._tell(Settled([(job, None, self.error) for job in jobs]))
         except Exception as error:  # a job's own mistake must not fail its neighbours
-            self._settle_apart(jobs, error)
+            await self._settle_apart(jobs, error)
         else:
             self._tell(settled)
 
-    def _settle_apart(self, jobs: Sequence[Job], error: Exception) -> None:
+    async def _settle_apart(self, jobs: Sequence[Job], error: Exception) -> None:
         """One job of a transaction cannot be kept: run each in a transaction of its own."""
         self._roll_back()
         if len(jobs) == 1:
@@ -160,13 +163,13 @@ class Writer:
             return
         for job in jobs:
             if self.error is None:
-                self._settle([job])
+                await self._settle([job])
             else:
                 self._tell(Settled([(job, None, self.error)]))
 
-    def _commit(self, jobs: Sequence[Job]) -> Settled:
-        answers, tx = self._inside(lambda: self._write(jobs))
-        self._con.execute("COMMIT")
+    async def _commit(self, jobs: Sequence[Job]) -> Settled:
+        answers, tx = self._write(jobs)
+        await self._apart(self._con.execute, "COMMIT")
         self._doubt = None
         tx.keep()
         return Settled(answers, tx.effects)
@@ -188,6 +191,13 @@ class Writer:
             self._con.execute("ROLLBACK")
 
     # --- becoming healthy again ---
+    async def _heal(self) -> bool:
+        if not await self._apart(self._recover):
+            return False
+        landed, self._landed = self._landed, None
+        self._tell(Settled([], landed))
+        return True
+
     def _recover(self) -> bool:
         """Reopen, make durable whatever reached the log, see whether the commit in doubt did, and try a write."""
         if time.monotonic() - self._tried < PROBE_EVERY:
@@ -206,7 +216,6 @@ class Writer:
             self.error = unavailable(error)
             return False
         self.error = None
-        self._tell(Settled([]))
         return True
 
     def _reload(self) -> None:
@@ -220,7 +229,7 @@ class Writer:
             number, effects = self._doubt
             self._doubt = None
             if fresh.counters.get(("store", "commit"), 0) == number:
-                self._tell(Settled([], effects))
+                self._landed = effects
 
 
 def _is_mistake(error: sqlite3.DatabaseError) -> bool:
