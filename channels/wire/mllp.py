@@ -88,7 +88,7 @@ class Framer:
             at = self._consume(buffer, 0, events)
         else:
             buffer = data
-            at = self._take_whole(data, events)
+            at = self._take_whole(data, 0, events)
             if at < len(data):
                 at = self._consume(data, at, events)
         if self.dead:
@@ -124,20 +124,20 @@ class Framer:
             if following < 0:
                 self._scan = max(size - at - _LONGEST + 1, 0)
                 return at
-            at = following
             self._scan = 0
+            at = following if self.dead else self._take_whole(buffer, following, events)
         return at
 
-    def _take_whole(self, data: bytes, events: list[Event]) -> int:
-        """Take the frames at the beginning of a read that are whole and beyond doubt; returns where they end."""
-        at, end_block, most = 0, self._end, self._max
-        while data.startswith(_START, at):
+    def _take_whole(self, buffer: bytes | bytearray, at: int, events: list[Event]) -> int:
+        """Take the frames from `at` on that are whole and beyond doubt; returns where they end."""
+        size, end_block, most = len(buffer), self._end, self._max
+        while at < size and buffer[at] == VT:
             begin = at + 1
-            end = data.find(_STOP, begin)
-            whole = begin < end <= begin + most and data.startswith(end_block, end)
-            if not whole or data.find(_START, begin, end) >= 0:
+            end = buffer.find(_STOP, begin)
+            whole = begin < end <= begin + most and buffer.startswith(end_block, end)
+            if not whole or buffer.find(_START, begin, end) >= 0:
                 break
-            events.append(Frame(data[begin:end]))
+            events.append(Frame(bytes(buffer[begin:end])))
             at = end + len(end_block)
         return at
 

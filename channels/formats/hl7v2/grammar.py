@@ -128,10 +128,11 @@ def absent(group: Group, path: str = "") -> list[Problem]:
     """The required elements a written tree does not have."""
     problems: list[Problem] = []
     index = group.index
+    find = index.get if index.layout is None else index.__getitem__  # which unfolds what was received
     for element in group.definition.asked:
-        found = index[element.name]
-        if not found and element.required:
-            problems.append(missing(path, element))
+        found = find(element.name)
+        if not found:
+            problems += [missing(path, element)] if element.required else []
         elif element.group:
             for position, inner in enumerate(found, 1):
                 place = f"{element.name}[{position}]"
