@@ -65,6 +65,7 @@ async def _many(search: Any, form: str | None) -> None:
     if page.cursor:
         talk(f"more than {search.limit}; narrow it, or raise --limit")
     if search.key and not page.messages:
+        talk(f"no message {'that fits ' if any(search[1:7]) else ''}goes by {search.key}")
         sys.exit(5)
 
 
@@ -88,10 +89,12 @@ async def _acks(overdue: bool, limit: int, form: str | None) -> None:
     from engine import ids
 
     async with reader() as store:
-        rows = await store.awaited(overdue_at=ids.now() if overdue else 0, limit=limit)
+        rows = await store.awaited(overdue_at=ids.now() if overdue else 0, limit=limit + 1)
     told = [
         {"partner": row.partner, "kind": row.kind, "of": row.ref, "state": row.state, "due": instant(row.due_at),
          "message": f"M{row.message}"}
-        for row in rows
+        for row in rows[:limit]
     ]  # fmt: skip
     show(told, form, ("partner", "kind", "of", "state", "due", "message"))
+    if len(rows) > limit:
+        talk(f"more than {limit}; raise --limit")

@@ -235,3 +235,11 @@ def test_status_counts_deliveries_that_are_tried_again_as_trouble(stage: Scene) 
 
         running.until(troubled, "a delivery that is tried again")
         assert "it goes again by itself" in running.hilum("trace", "REQ-T").stdout
+
+
+def test_a_list_that_is_cut_or_empty_says_so(filled: Scene) -> None:
+    assert "more than 1; raise --limit" in filled.hilum("acks", "--limit", "1").stderr
+    everything = filled.hilum("acks", "--limit", "9")
+    assert (len(everything.stdout.splitlines()), everything.stderr) == (2, "")
+    assert "no message goes by PO-99" in filled.hilum("messages", "PO-99", code=5).stderr
+    assert "no message that fits goes by PO-7" in filled.hilum("messages", "PO-7", "--partner", "nobody", code=5).stderr
