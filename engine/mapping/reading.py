@@ -6,25 +6,15 @@ compile is a second one: it also notes which place fed which field, so that the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from engine.errors import Refused
-from engine.mapping.plan import Group, Leaf, Pairs, Part, Plan, Repeat, Slots, Value
+from engine.mapping.plan import Group, Leaf, Pairs, Part, Plan, Repeat, Slots
+from engine.mapping.reading_values import How, Step, compile_value
 from engine.mapping.run import BAD, SKIP, TODAY, Row, Run
-from engine.mapping.translate import Decode, decoder, walk_crosswalk
-from engine.plugin import NULL, Field, Node
-
-# A step gives a value, None (nothing there), NULL (deleted), SKIP or BAD.
-Step = Callable[[Node, Run], Any]
-
-
-class _How(NamedTuple):
-    """How a part is read: mostly `read` gets the text at one place and `decode` translates it; else it is a step."""
-
-    read: Callable[..., Any]
-    decode: Decode | None = None
-    step: bool = True
+from engine.mapping.translate import walk_crosswalk
+from engine.plugin import NULL, Node
 
 
 class _Named(NamedTuple):
@@ -94,27 +84,27 @@ def _record(parts: tuple[Part, ...], canonical: str, trace: bool, *, obliged: bo
     return read
 
 
-def _part(part: Part, canonical: str, trace: bool, obliged: bool) -> tuple[_Named, _How | None] | None:
+def _part(part: Part, canonical: str, trace: bool, obliged: bool) -> tuple[_Named, How | None] | None:
     """None when it is not read. Without a way to read it, it has its default."""
     target = part.target
     here = f"{canonical}/{target.name}"
     required = target.required
     default: object = None
-    how: _How | None
+    how: How | None
     if isinstance(part, Leaf):
         if part.reading is None:
             return None
-        how = _leaf(part.reading, here, trace, many=target.many, what=target.path)
+        how = compile_value(part.reading, here, trace, many=target.many, what=target.path)
         constant = part.reading.const
         default = part.reading.default if constant is None else constant
     elif isinstance(part, Group):
         inside = obliged and required
-        how = _How(_record(part.parts, here, trace, obliged=inside))
+        how = How(_record(part.parts, here, trace, obliged=inside))
         required = required and not inside  # what an obliged record lacks, it tells itself
     elif not part.reads:
         return None
     else:
-        how, required = _How(_list(part, here, trace)), False
+        how, required = How(_list(part, here, trace)), False
     needed = required and default is None
     return _Named(target.name, required, needed, target.nullable, default, part.place, target.path), how
 
@@ -193,123 +183,5 @@ def _pairs(part: Pairs, canonical: str, trace: bool) -> Step:
             if isinstance(told, str):
                 found[derive.source] = told
         return [{key: scheme, value: told} for scheme, told in found.items()] or None
-
-    return read
-
-
-# --- single values ---------------------------------------------------------------------------------------------------
-def _leaf(value: Value, canonical: str, trace: bool, *, many: bool, what: str) -> _How | None:
-    if value.const is not None or not value.fields:
-        return None  # the record fills in its constant or default
-    one = len(value.fields) == 1 and not (many or value.loop or value.source_when)
-    if one and not trace and value.join is None and value.split is None:
-        field = value.fields[0]
-        return _How(field.get, decoder(value, what, field.path), step=False)
-    step = _looped(value, trace, canonical, what) if value.loop else _placed(value, canonical, trace, many, what)
-    when = value.source_when
-    return _How(step if when is None else lambda node, run: step(node, run) if when(node) else None)
-
-
-def _placed(value: Value, canonical: str, trace: bool, many: bool, what: str) -> Step:
-    if value.split is not None:
-        return _split(value, canonical, trace, what)
-    readers = tuple(_reader(field, value, canonical, trace, what) for field in value.fields)
-    if many:
-        return lambda node, run: _listed([reader(node, run) for reader in readers])
-    if value.join is not None:
-        return _joined(readers, value.join)
-    return readers[0] if len(readers) == 1 else _first(readers)
-
-
-def _reader(field: Field, value: Value, canonical: str, trace: bool, what: str) -> Step:
-    get, decode = field.get, decoder(value, what, field.path)
-
-    def read(node: Node, run: Run) -> Any:
-        raw = get(node)
-        return raw if decode is None or raw is None or raw is NULL else decode(raw, run)  # type: ignore[arg-type]
-
-    return _noting(read, field, canonical) if trace else read
-
-
-def _noting(read: Step, field: Field, canonical: str) -> Step:
-    """As `read`, and notes what the field feeds when there is something in it."""
-
-    def noted(node: Node, run: Run) -> Any:
-        if field.get(node) is not None:
-            run.rows.append(Row(field.path, canonical))
-        return read(node, run)
-
-    return noted
-
-
-def _first(readers: tuple[Step, ...]) -> Step:
-    def read(node: Node, run: Run) -> Any:
-        empty = None
-        for reader in readers:
-            value = reader(node, run)
-            if value is not None and value is not NULL:
-                return value
-            empty = empty or value  # a deletion, if nothing better comes
-        return empty
-
-    return read
-
-
-def _listed(found: Sequence[Any]) -> Any:
-    if BAD in found:
-        return BAD
-    return [value for value in found if value is not None and value is not NULL and value is not SKIP] or None
-
-
-def _joined(readers: tuple[Step, ...], separator: str) -> Step:
-    def read(node: Node, run: Run) -> Any:
-        found = [reader(node, run) for reader in readers]
-        told = _listed(found)
-        if isinstance(told, list):
-            return separator.join(told)
-        return NULL if NULL in found else told
-
-    return read
-
-
-def _split(value: Value, canonical: str, trace: bool, what: str) -> Step:
-    field, separator = value.fields[0], value.split
-    get, decode = field.get, decoder(value, what, field.path)
-
-    def read(node: Node, run: Run) -> Any:
-        raw = get(node)
-        if not isinstance(raw, str):
-            return None
-        parts = [part for part in raw.split(separator) if part]
-        return _listed([decode(part, run) for part in parts] if decode else parts)
-
-    return _noting(read, field, canonical) if trace else read
-
-
-def _looped(value: Value, trace: bool, canonical: str, what: str) -> Step:
-    """A value of each repetition: a list of them, one text joined from them, or the one that all have."""
-    loop, join, path = value.loop, value.join, value.fields[0].path
-    one = join is not None or value.same
-    assert loop is not None
-    reader = _reader(value.fields[0], value, "", trace, what)
-
-    def read(node: Node, run: Run) -> Any:
-        found = []
-        troubles, rows = run.troubles, run.rows
-        for position, child in enumerate(loop.nodes(node)):
-            known, traced = len(troubles), len(rows)
-            found.append(reader(child, run))
-            if trace or len(troubles) > known:
-                place = canonical if one else f"{canonical}/{position}"
-                run.enter(known, traced, loop.place(node, position), place, writing=False)
-        told = _listed(found)
-        if not one or not isinstance(told, list):
-            return told
-        if join is not None:
-            return join.join(told)
-        if any(value != told[0] for value in told[1:]):
-            run.trouble("map.value", f"'{what}' must be the same in every {loop.path}", "102", path)
-            return BAD
-        return told[0]
 
     return read

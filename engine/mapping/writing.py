@@ -8,42 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
-from engine.errors import Refused
 from engine.mapping.plan import Group, Leaf, Pairs, Part, Plan, Repeat, Slots, Value
-from engine.mapping.run import SKIP, TODAY, Row, Run
+from engine.mapping.puts import Below, Collect, Puts, Spot, Step, collector, later, put_all
+from engine.mapping.run import Run
 from engine.mapping.translate import Encode, encoder, walk_crosswalk
 from engine.plugin import NULL, Node
-
-
-class Spot(NamedTuple):
-    """A place of the message and the pointer of what is put there, inside its loop item: for faults and lineage."""
-
-    place: str
-    canonical: str
-
-
-# What is to be done to a record's node once it is made, in order: (put, text, spot) a text at a place, or, without a
-# spot, (write, thing, None) what stands below it.
-Puts = list[tuple[Callable[..., None], Any, Spot | None]]
-# Collects what is to be written of a record; False: the record must be left out.
-Collect = Callable[[Any, Puts, Run], bool]
-Below = Callable[[Any, Node, Run], None]
-
-
-class _Step(NamedTuple):
-    """How a part is written: mostly the field `name`, translated by `encode`, goes by `write` to one spot.
-
-    Without a spot, `write` collects. default: what is written when the field is unset; None has none.
-    """
-
-    name: str
-    write: Callable[..., Any]
-    spot: Spot | None = None
-    encode: Encode | None = None
-    default: object = None
-    required: bool = False
 
 
 def compile_writing(plan: Plan, *, trace: bool = False) -> Callable[[Any, Node, Run], None]:
@@ -54,80 +25,29 @@ def compile_writing(plan: Plan, *, trace: bool = False) -> Callable[[Any, Node, 
         puts: Puts = []
         if not collect(document, puts, run):
             run.trouble("map.unknown_code", "a value the document needs has no code in the mapping", "103", "")
-        _put(puts, node, run, trace)
+        put_all(puts, node, run, trace)
 
     return write
 
 
 def _record(parts: tuple[Part, ...], canonical: str, trace: bool) -> Collect:
     found = (_part(part, f"{canonical}/{part.target.name}", trace) for part in parts)
-    return _collector(tuple(step for step in found if step is not None))
+    return collector(tuple(step for step in found if step is not None))
 
 
-def _collector(steps: tuple[_Step, ...]) -> Collect:
-    def collect(record: Any, puts: Puts, run: Run) -> bool:
-        kept = True
-        values, given = record.__dict__, record.model_fields_set
-        for name, put, spot, encode, default, required in steps:  # every one, so that all faults are told
-            if spot is None:
-                kept = put(record, puts, run) and kept
-                continue
-            text = values[name]
-            if text is None:
-                if name in given:
-                    puts.append((put, NULL, spot))
-                    continue
-                text = run.today if default is TODAY else default
-                if text is None:
-                    continue
-            if encode is not None:
-                text = encode(text, run)
-            if isinstance(text, str):
-                puts.append((put, text, spot))
-            elif text is SKIP and required:
-                kept = False
-        return kept
-
-    return collect
-
-
-def _part(part: Part, canonical: str, trace: bool) -> _Step | None:
+def _part(part: Part, canonical: str, trace: bool) -> Step | None:
     """None when it is not written."""
     name = part.target.name
     if isinstance(part, Leaf):
         return _leaf(part, part.writing, canonical, trace) if part.writing is not None else None
     if isinstance(part, Group):
-        return _Step(name, _group(part, canonical, trace))
+        return Step(name, _group(part, canonical, trace))
     if not part.writes:
         return None
     if isinstance(part, Repeat):
-        return _Step(name, _later(_repeat(part, canonical, trace)))
+        return Step(name, later(_repeat(part, canonical, trace)))
     collect = _slots(part, canonical, trace) if isinstance(part, Slots) else _pairs(part, canonical)
-    return _Step(name, collect)
-
-
-def _later(write: Below) -> Collect:
-    """What is below the record waits until the record's node is made."""
-
-    def collect(record: Any, puts: Puts, run: Run) -> bool:
-        puts.append((write, record, None))
-        return True
-
-    return collect
-
-
-def _put(puts: Puts, node: Node, run: Run, trace: bool) -> None:
-    for put, told, spot in puts:
-        if spot is None:
-            put(told, node, run)
-            continue
-        try:
-            put(node, told)
-        except Refused as refusal:
-            refusal.place = refusal.place or spot.place
-            run.refuse(refusal, spot.canonical)
-        if trace:
-            run.rows.append(Row(*spot))
+    return Step(name, collect)
 
 
 # --- records ---------------------------------------------------------------------------------------------------------
@@ -167,7 +87,7 @@ def _repeat(part: Repeat, canonical: str, trace: bool) -> Below:
             if not collect(item, puts, run) and len(troubles) == known:
                 continue
             child = loop.new(node)
-            _put(puts, child, run, trace)
+            put_all(puts, child, run, trace)
             if trace or len(troubles) > known:
                 place = loop.place(node, len(loop.nodes(node)) - 1)
                 run.enter(known, traced, place, f"{canonical}/{position}", writing=True)
@@ -182,7 +102,7 @@ def _slots(part: Slots, canonical: str, trace: bool) -> Collect:
     def write_entry(told: tuple[Puts, int], node: Node, run: Run) -> None:
         puts, position = told
         known, traced = len(run.troubles), len(run.rows)
-        _put(puts, node, run, trace)
+        put_all(puts, node, run, trace)
         if trace or len(run.troubles) > known:
             run.enter(known, traced, "", f"{canonical}/{position}", writing=True)
 
@@ -244,25 +164,25 @@ def _pairs(part: Pairs, canonical: str) -> Collect:
 
 
 # --- single values ---------------------------------------------------------------------------------------------------
-def _leaf(leaf: Leaf, value: Value, canonical: str, trace: bool) -> _Step | None:
+def _leaf(leaf: Leaf, value: Value, canonical: str, trace: bool) -> Step | None:
     """One field to one place needs no closure of its own; all others do."""
     name, when = leaf.target.name, value.record_when
     if not value.fields:
         return None
     if value.loop is not None:
-        return _Step(name, _later(_looped(leaf, value, canonical, trace)))
+        return Step(name, later(_looped(leaf, value, canonical, trace)))
     if value.const is not None:
-        step = _Step(name, _constant(value, canonical))
+        step = Step(name, _constant(value, canonical))
     elif leaf.target.many or value.join is not None:
-        step = _Step(name, _several(leaf, value, canonical))
+        step = Step(name, _several(leaf, value, canonical))
     else:
         field, encode = value.fields[0], encoder(value, leaf.target.path, canonical)
-        step = _Step(name, field.put, Spot(field.path, canonical), encode, value.default, leaf.target.required)
-    return step if when is None else _Step(name, _when(when, step))
+        step = Step(name, field.put, Spot(field.path, canonical), encode, value.default, leaf.target.required)
+    return step if when is None else Step(name, _when(when, step))
 
 
-def _when(condition: Callable[[Any], bool], step: _Step) -> Collect:
-    collect = _collector((step,))
+def _when(condition: Callable[[Any], bool], step: Step) -> Collect:
+    collect = collector((step,))
     return lambda record, puts, run: collect(record, puts, run) if condition(record) else True
 
 
@@ -332,7 +252,7 @@ def _looped(leaf: Leaf, value: Value, canonical: str, trace: bool) -> Below:
             if not isinstance(text, str) and len(run.troubles) == known:
                 continue
             child = nodes[position] if same else loop.new(node)
-            _put([(put, text, spot)] if isinstance(text, str) else [], child, run, trace)
+            put_all([(put, text, spot)] if isinstance(text, str) else [], child, run, trace)
             if trace or len(run.troubles) > known:
                 place = loop.place(node, position if same else len(loop.nodes(node)) - 1)
                 run.enter(known, traced, place, "", writing=True)

@@ -61,3 +61,15 @@ def test_which_fields_a_mapping_has() -> None:
         "number", "lines.number", "lines.item.ids.value", "lines.quantity.value", "lines.quantity.unit",
     )  # fmt: skip
     assert {"lines.item.ids", "lines.quantity.unit", "supplier"} <= derived_fields(sound(PARTY))
+
+
+def test_a_loop_of_a_fixed_entry_is_told_with_the_entrys_own_place() -> None:
+    parties = "[{role: {const: buyer}, name: b}, {role: {const: ship_to}, address.lines: {each: ls, at: t}}]"
+    mapping = sound(f"document: purchase_order\nformat: json\nonly: write\nfields:\n  parties: {parties}\n")
+    told = [{"role": "buyer", "name": "n"}, {"role": "ship_to", "address": {"lines": ["one", "two"]}}]
+    order = mapping.model.from_fields({"number": "P1", "supplier": "s", "lines": [], "parties": told})
+    assert trace_write(mapping, order, CONTEXT).rows == (
+        ("/parties/0/name", "/b"),
+        ("/parties/1/address/lines", "/ls/0/t"),
+        ("/parties/1/address/lines", "/ls/1/t"),
+    )
