@@ -8,12 +8,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from channels.formats.hl7v2 import FORMAT, read_header
+from channels.formats.hl7v2 import FORMAT, envelope, matching, read_header
 from channels.formats.hl7v2.definitions import STRUCTURES
-from channels.formats.hl7v2.header import STANDARD, Separators
+from channels.formats.hl7v2.header import STANDARD, Header, Separators
 from channels.formats.hl7v2.matching import match
 from channels.formats.hl7v2.syntax import Syntax, syntax
 from channels.formats.hl7v2.tree import Lines
+from channels.wire.hl7_ack import build_ack
 from engine.errors import Refused
 from engine.plugin import Envelope, PathError, Profile
 
@@ -59,6 +60,72 @@ def test_nothing_makes_the_accept_path_raise(raw: bytes) -> None:
         assert FORMAT.open(raw, PROFILE).parts[0].node.render() == raw
     else:
         assert unit.refusal.status in {"100", "101", "102", "200", "201", "202", "203"}
+
+
+VALUES = st.sampled_from(
+    ["", "A", "B^1.2^ISO", "2026", "OMS^O05", "ACK", "P", "T", "2.5.1", "AL", "UNICODE UTF-8", "é"]
+)
+
+
+@st.composite
+def headers(draw: st.DrawFn) -> str:
+    """Good ones, and some that are cut short or hold something else somewhere."""
+    fields = HEAD.decode().split("|") + [""] * 6
+    for number, value in draw(st.dictionaries(st.integers(1, 17), VALUES | MARKED, max_size=2)).items():
+        fields[number] = value
+    return "|".join(fields[: draw(st.sampled_from([7, 9, 10, 11, 12, 18, 18, 18]))])
+
+
+@settings(max_examples=300)
+@given(headers(), st.lists(st.tuples(VALUES, VALUES), min_size=2, max_size=3), st.sampled_from(["P", "T"]))
+def test_what_is_remembered_of_a_header_changes_no_judgement(msh: str, own: list[tuple[str, str]], usage: str) -> None:
+    """Each message is judged and answered as if it were the first of its sender."""
+    fields = msh.split("|")
+    raws = []
+    for time, control_id in own:
+        fields[6:7], fields[9:10] = fields[6:7] and [time], fields[9:10] and [control_id]
+        raws.append("|".join(fields).encode() + b"\rORC|NW\rRQD|1\r")
+    told = [_told(raw, usage) for raw in raws]
+    for raw, known in zip(raws, told, strict=True):
+        envelope._known.cache_clear()
+        assert _told(raw, usage) == known
+
+
+def _told(raw: bytes, usage: str) -> object:
+    (unit,) = FORMAT.split(raw, Profile(usage=usage, accepts=frozenset({"OMS^O05", "ACK"})))
+    header, refusal = unit.facts.context, unit.refusal
+    assert isinstance(header, Header)
+    answer = build_ack(header, code="AA", control_id="1", now=AT, refusal=refusal)
+    return unit.facts._replace(context=None), refusal and (refusal.code, refusal.text, refusal.place), answer
+
+
+def test_a_memory_that_mixes_channels_would_be_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted defect: what one channel takes is remembered for all."""
+    raw = HEAD + b"\rORC|NW\rRQD|1\r"
+    assert _told(raw, "T") != _told(raw, "P")
+    known = envelope._known
+    monkeypatch.setattr(envelope, "_known", lambda msh, accepts, usage: known(msh, accepts, "P"))
+    assert _told(raw, "T") == _told(raw, "P")
+
+
+@settings(max_examples=500)
+@given(st.lists(st.sampled_from(["RQD|1", "ZQ1|", "NTE", "MSA|AA", "MSH|^", "nte|", "X", "", "ORCX|", "OR|C", "PID#"])))
+def test_the_quick_look_at_segments_passes_nothing_that_the_thorough_one_would_not(lines: list[str]) -> None:
+    body = "\r".join(["MSH|^~\\&|A", *lines]).encode()
+    if envelope._unusual("|").search(body) is None:
+        assert envelope._check_segments(body.splitlines(), "|") is False
+
+
+def test_long_headers_and_messages_are_not_remembered() -> None:
+    known, orders = envelope._known.cache_info(), matching._remembered.cache_info()
+    for number in range(3):
+        raw = (
+            HEAD.replace(b"|A|", b"|%b|" % (b"A" * (600 + number))) + b"\rORC|NW\rRQD|1\r" + b"NTE|1\r" * (100 + number)
+        )
+        assert FORMAT.split(raw, PROFILE)[0].refusal is None
+        assert FORMAT.open(raw, PROFILE).parts[0].node.render() == raw
+    assert envelope._known.cache_info().currsize == known.currsize
+    assert matching._remembered.cache_info().currsize == orders.currsize
 
 
 @settings(max_examples=300)
