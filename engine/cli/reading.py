@@ -43,7 +43,8 @@ def _store_here() -> str:
 
     path = store_file()
     if not os.path.exists(path):
-        raise Unavailable("store.absent", "there is no store here", place=path, hint="set HILUM_HOME, or run first")
+        hint = "set HILUM_HOME to where the daemon runs, or start it once: hilum run"
+        raise Unavailable("store.absent", "there is no store here", place=path, hint=hint)
     return path
 
 

@@ -63,7 +63,8 @@ def show_(name: str, form: str | None) -> None:
         sys.exit(5)
     show_one(rows[0], form)
     if form in {None, "table", "wide"}:
-        talk(f"`hilum replay {name} --reason …` runs it again; `hilum explain {rows[0]['code']}` says what it means")
+        known, code = rows[0]["id"], rows[0]["code"]
+        talk(f"`hilum replay {known} --reason …` runs it again; `hilum explain {code}` says what it means")
 
 
 @exceptions.command("resolve")

@@ -243,3 +243,8 @@ def test_a_list_that_is_cut_or_empty_says_so(filled: Scene) -> None:
     assert (len(everything.stdout.splitlines()), everything.stderr) == (2, "")
     assert "no message goes by PO-99" in filled.hilum("messages", "PO-99", code=5).stderr
     assert "no message that fits goes by PO-7" in filled.hilum("messages", "PO-7", "--partner", "nobody", code=5).stderr
+
+
+def test_what_show_offers_to_type_is_a_name_that_replay_knows(filled: Scene) -> None:
+    assert "`hilum replay EXC-1 --reason" in filled.hilum("exceptions", "show", "1").stderr
+    assert "would: EXC-1:" in filled.hilum("replay", "EXC-1", "--reason", "fixed", "--dry-run").stderr
