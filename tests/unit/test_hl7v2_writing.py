@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import hashlib
 
 import pytest
 
@@ -60,6 +62,8 @@ def test_long_ids_are_shortened_to_something_as_stable() -> None:
     assert len(control_id(long, "2.5.1")) == 20
     assert control_id(long, "2.5.1") == control_id(long, "2.3") != control_id("1" + long, "2.5.1")
     assert control_id("x" * 20, "2.5.1") == "x" * 20
+    digest = hashlib.sha256(long.encode()).digest()
+    assert control_id(long, "2.5.1") == base64.b32encode(digest).decode()[:20]
 
 
 def test_an_envelope_leaves_the_tree_as_it_is() -> None:

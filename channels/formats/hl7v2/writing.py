@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
@@ -20,6 +19,9 @@ from engine.plugin import Envelope, Enveloped
 DEFAULT_VERSION = "2.5.1"
 _STANDARD_MARKS = STANDARD.field + STANDARD.encoding
 _IN_HEADERS = frozenset('+-./_"')  # of times, versions, charsets, structures and nulls
+_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # RFC 4648
+_PAIRS = [first + second for first in _BASE32 for second in _BASE32]
+_SHIFTS = range(90, -1, -10)  # 20 letters of 5 bits, two at a time
 UTF8 = "UNICODE UTF-8"
 
 
@@ -45,8 +47,8 @@ def control_id(identity: str, version: str) -> str:
     longest = 199 if version >= "2.7" else 20
     if len(identity) <= longest:
         return identity
-    digest = hashlib.sha256(identity.encode()).digest()
-    return base64.b32encode(digest[:15]).decode()[:20]
+    number = int.from_bytes(hashlib.sha256(identity.encode()).digest()[:13], "big") >> 4
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
 def _check_structure(message: Message) -> None:
@@ -95,9 +97,13 @@ def _components(source: Syntax, text: str) -> str:
 
 
 def _timestamp(at: dt.datetime) -> str:
-    """`20261121093005-0600`"""
-    text = at.isoformat(timespec="seconds")
-    return text[:19].replace("-", "").replace("T", "").replace(":", "") + text[19:].replace(":", "")
+    """`20261121093005-0600`; the messages of one second share its text."""
+    return _spelled(int(at.timestamp()), at.tzinfo)
+
+
+@lru_cache(maxsize=16)
+def _spelled(second: int, zone: dt.tzinfo | None) -> str:
+    return dt.datetime.fromtimestamp(second, zone).strftime("%Y%m%d%H%M%S%z")
 
 
 def _decoded(fields: Sequence[str], number: int, source: Syntax) -> str:
