@@ -1,8 +1,8 @@
 """HL7 v2 (ER7, 2.1 to 2.9): bytes to a lossless tree and back. Pure.
 
-`header` reads MSH of anything; `envelope` is the accept path; `tree` and `syntax` hold text without loss; `definitions`
-and `grammar` know the standard; `paths`, `locate`, `access` and `structure` are what mappings address; `writing` makes
-messages.
+`header` reads MSH of anything; `envelope` is the accept path; `tree` and `syntax` hold text without loss;
+`definitions`, `grammar` and `matching` know the standard; `paths`, `locate`, `access` and `structure` are what mappings
+address; `writing` makes messages.
 """
 
 from __future__ import annotations
