@@ -24,8 +24,8 @@ from engine.supervise import forever
 _SLICE = 0.001  # seconds of pipeline between two breaths of the event loop
 _BREATH = 0.0001  # a turn of the loop that takes longer had others' work in it
 _REST = 0.05  # seconds that senders may keep the pipeline waiting with such turns
-_ROUNDS = 4  # going on at once: while one is committed, the next is being decided
-_ROUND = 32  # messages; what is decided waits for the others of its round, and a crash costs no more than that
+_ROUNDS = 8  # going on at once: while one is committed, the next is being decided
+_ROUND = 64  # messages; what is decided waits for the others of its round, and a crash costs no more than that
 _LANES = 8  # of a round; the others are for the next
 _PULL = 256
 _THREAD = 5_000  # messages of a thread looked through for what a replayed message has caused before
@@ -92,8 +92,6 @@ class Dispatch:
         fresh = [work for work in works if not work.step]
         if self._beside is None or not fresh:
             return {}
-        async with self._turn:
-            await self._give_way()
         found = await self._beside.outcomes(fresh)
         return {work.id: outcome for work, outcome in zip(fresh, found, strict=True) if outcome is not None}
 

@@ -21,10 +21,13 @@ from engine.planner import Planner
 from engine.store.contract import Work
 from engine.workers import LENGTH, frame
 
+_NICE = 10  # senders wait for the daemon, and nobody waits for us
+
 
 def main() -> None:
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)  # they are for the parent, and its end is ours
+    os.nice(_NICE)
     source, sink = sys.stdin.buffer, _sole_stdout()
     try:
         planner = Planner(wiring.load(), wiring.registry().format, ids.new_id)

@@ -37,8 +37,8 @@ class SqliteStore(Reader):
         *,
         clock: Callable[[], int] = system_clock,
         readers: int = 2,
-        most: int = 50_000,
-        memory: int = 32 << 20,
+        most: int = 20_000,
+        memory: int = 16 << 20,
         unfiled: int = 50_000,
     ) -> None:
         super().__init__(path, threads=readers)

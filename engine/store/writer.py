@@ -4,6 +4,9 @@ The rows of a transaction are written by the event loop, between its callbacks, 
 disk, in a thread: sqlite3 gives up the GIL at each step, and a thread beside a busy loop would get it back a switch
 interval later each time, which costs several milliseconds a transaction.
 
+A crowd of appends goes first: senders wait for their answers, and nobody for an outcome. What else is to be kept goes
+with the crowd now and then, and with fewer appends always.
+
 A failed transaction fails every job in it. After that nothing is taken until the file has been reopened, everything
 that reached its log is checkpointed and synced, and a write has succeeded: a failed sync must never be trusted twice.
 """
@@ -29,6 +32,8 @@ from engine.store.transaction import Effects, Memory, Transaction
 
 MOST_ROWS = 256  # messages and outcomes of one transaction, about; the loop stands still while they are written
 MOST_BYTES = 8 << 20
+CROWD = 16  # appends that are answered without waiting for what else is to be kept ...
+LONGEST_WAIT = 0.1  # ... for so many seconds at most
 PROBE_EVERY = 0.25  # seconds between attempts to become healthy again
 TABLES = ("messages", "documents", "deliveries", "acknowledgements", "exceptions", "work", "sites")
 
@@ -66,7 +71,9 @@ class Writer:
         self._path = path
         self._clock = clock
         self._tell = tell
-        self._jobs: deque[Job] = deque()
+        self._appends: deque[Job] = deque()
+        self._others: deque[Job] = deque()
+        self._overdue = 0.0  # when the first of the others has waited long enough
         self._woken = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -83,7 +90,12 @@ class Writer:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="hilum-store-writer")
 
     def put(self, job: Job) -> None:
-        self._jobs.append(job)
+        if job.batch:
+            self._appends.append(job)
+        else:
+            if not self._others:
+                self._overdue = time.monotonic() + LONGEST_WAIT
+            self._others.append(job)
         self._woken.set()
 
     async def stop(self) -> None:
@@ -104,8 +116,8 @@ class Writer:
 
     # --- the loop ---
     async def _run(self) -> None:
-        while not self._stopping or self._jobs:
-            if not self._jobs:
+        while not self._stopping or self._appends or self._others:
+            if not self._appends and not self._others:
                 await self._wait()
                 continue
             jobs = self._gather()
@@ -128,17 +140,15 @@ class Writer:
             await self._heal()
 
     def _gather(self) -> list[Job]:
-        """The jobs waiting now, up to what one transaction should hold."""
-        first = self._jobs.popleft()
-        jobs, rows, size = [first], first.rows, first.bytes
-        while self._jobs and not first.alone and rows < MOST_ROWS and size < MOST_BYTES:
-            if self._jobs[0].alone:
-                break
-            job = self._jobs.popleft()
-            jobs.append(job)
-            rows += job.rows
-            size += job.bytes
-        return jobs
+        """The jobs whose turn it is, up to what one transaction should hold."""
+        now = time.monotonic()
+        crowd = sum([job.rows for job in self._appends]) >= CROWD
+        if not self._others or (crowd and now < self._overdue):
+            return _take(self._appends, MOST_ROWS)
+        self._overdue = now + LONGEST_WAIT
+        if self._others[0].alone:
+            return [self._others.popleft()]
+        return _take(self._appends, MOST_ROWS // 2) + _take(self._others, MOST_ROWS)
 
     async def _settle(self, jobs: Sequence[Job]) -> None:
         try:
@@ -230,6 +240,16 @@ class Writer:
             self._doubt = None
             if fresh.counters.get(("store", "commit"), 0) == number:
                 self._landed = effects
+
+
+def _take(waiting: deque[Job], most: int) -> list[Job]:
+    """From the left, up to so many rows, and none that must be alone."""
+    jobs, rows, size = list[Job](), 0, 0
+    while waiting and not waiting[0].alone and rows < most and size < MOST_BYTES:
+        jobs.append(waiting.popleft())
+        rows += jobs[-1].rows
+        size += jobs[-1].bytes
+    return jobs
 
 
 def _is_mistake(error: sqlite3.DatabaseError) -> bool:
