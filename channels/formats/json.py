@@ -8,6 +8,7 @@ with I-JSON's RFC 7493 answers to what it leaves open). One message has one part
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,13 +38,7 @@ def parse(raw: bytes, limits: Mapping[str, int] | None = None) -> Any:
     _check_depth(raw, caps["depth"])
     try:
         text = raw.decode("utf-8")
-        value = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_constant=_constant,
-            parse_float=lambda number: _number(number, caps["number"]),
-            parse_int=lambda number: _number(number, caps["number"]),
-        )
+        value = _decoder(caps["number"]).decode(text)
     except UnicodeDecodeError as wrong:
         raise Refused("json.syntax", "the body is not UTF-8", place=f"byte {wrong.start}", status="400") from None
     except json.JSONDecodeError as wrong:
@@ -52,6 +47,18 @@ def parse(raw: bytes, limits: Mapping[str, int] | None = None) -> Any:
     if _SURROGATE.search(raw):
         _check_text(value, "")
     return value
+
+
+@functools.cache
+def _decoder(longest: int) -> json.JSONDecoder:
+    """Made once for each limit that listeners have."""
+
+    def number(text: str) -> Bare:
+        if len(text) > longest:
+            raise Refused("json.number", f"a number has more than {longest} characters", status="400")
+        return Bare(text)
+
+    return json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=number, parse_int=number)
 
 
 def _check_depth(raw: bytes, most: int) -> None:
@@ -66,9 +73,12 @@ def _check_depth(raw: bytes, most: int) -> None:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = {key: _plain(value) for key, value in pairs}
+    found = dict(pairs)
     if len(found) < len(pairs):
         raise Refused("json.duplicate_key", "an object has the same key twice", status="400")
+    for key, value in pairs:
+        if value is True or value is False or isinstance(value, list):
+            found[key] = _plain(value)
     return found
 
 
@@ -80,12 +90,6 @@ def _plain(value: Any) -> Any:
 
 def _constant(_: str) -> Any:
     raise Refused("json.number", "NaN and Infinity are no numbers in JSON", status="400")
-
-
-def _number(text: str, most: int) -> Bare:
-    if len(text) > most:
-        raise Refused("json.number", f"a number has more than {most} characters", status="400")
-    return Bare(text)
 
 
 def _check_text(value: Any, place: str) -> None:
@@ -110,6 +114,9 @@ def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:
 
 
 # --- trees to bytes --------------------------------------------------------------------------------------------------
+_quoted: Final = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def render(value: Any) -> str:
     """Compact JSON with keys in the order they were put."""
     if isinstance(value, dict):
@@ -121,10 +128,6 @@ def render(value: Any) -> str:
     if isinstance(value, Bare) and _BARE.fullmatch(value):
         return value
     return _quoted(value)
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
 
 
 # --- the format ------------------------------------------------------------------------------------------------------

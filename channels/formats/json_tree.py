@@ -6,14 +6,15 @@ Paths: `quantity.value`, `identifier[system=udi].value`, `.` (the node itself), 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from engine.errors import Refused
-from engine.plugin import NULL, Null, PathError
+from engine.plugin import NULL, Null, PathError, Value
 
 _STEP: Final = re.compile(r"([A-Za-z_][\w-]*)(?:\[([A-Za-z_][\w-]*)=([^\[\]]+)\])?", re.ASCII)
+_CONTAINERS: Final = (dict, list)
 
 
 @dataclass(slots=True)
@@ -26,8 +27,7 @@ class JsonNode:
     key: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """One key; with a selector, the entry of that key's list whose `by` is `equals`."""
 
     key: str
@@ -37,25 +37,6 @@ class _Step:
     @property
     def pointer(self) -> str:
         return f"/{self.key}[{self.by}={self.equals}]" if self.by else f"/{self.key}"
-
-    def down(self, value: Any) -> Any:
-        found = value.get(self.key) if isinstance(value, dict) else None
-        if not self.by or not isinstance(found, list):
-            return None if self.by else found
-        return next((entry for entry in found if isinstance(entry, dict) and entry.get(self.by) == self.equals), None)
-
-    def make(self, value: dict[str, Any]) -> dict[str, Any]:
-        """What is below this step, made where it is missing."""
-        found = self.down(value)
-        if isinstance(found, dict):
-            return found
-        made: dict[str, Any] = {}
-        if self.by:
-            made[self.by] = self.equals
-            value.setdefault(self.key, []).append(made)
-        else:
-            value[self.key] = made
-        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +50,8 @@ class _Path:
     def pointer(self) -> str:
         return ("$" if self.rooted else "") + "".join(step.pointer for step in self.steps)
 
-    def find(self, node: JsonNode) -> Any:
-        value = node.root if self.rooted else node.value
-        for step in self.steps:
-            value = step.down(value)
-            if value is None:
-                return None
-        return value
+    def start(self, node: JsonNode) -> Any:
+        return node.root if self.rooted else node.value
 
 
 def _path(text: str) -> _Path:
@@ -97,43 +73,99 @@ def _words(text: str) -> list[str]:
     return re.split(r"\.(?![^\[]*\])", text)
 
 
-@dataclass(frozen=True, slots=True)
+# --- steps -----------------------------------------------------------------------------------------------------------
+def _down(value: Any, steps: Iterable[_Step]) -> Any:
+    """What stands below a value; None when a step finds nothing."""
+    for key, by, equals in steps:
+        value = value.get(key) if isinstance(value, dict) else None
+        if by:
+            value = _entry(value, by, equals)
+        if value is None:
+            return None
+    return value
+
+
+def _entry(found: Any, by: str, equals: str) -> dict[str, Any] | None:
+    entries = found if isinstance(found, list) else ()
+    return next((entry for entry in entries if isinstance(entry, dict) and entry.get(by) == equals), None)
+
+
+def _make(value: dict[str, Any], steps: Iterable[_Step]) -> dict[str, Any]:
+    """As `_down`, to an object, which is made where it is missing."""
+    for key, by, equals in steps:
+        found = value.get(key)
+        if by:
+            found = _entry(found, by, equals)
+        if not isinstance(found, dict):
+            found = _add(value, key, by, equals)
+        value = found
+    return value
+
+
+def _add(value: dict[str, Any], key: str, by: str, equals: str) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    if by:
+        made[by] = equals
+        value.setdefault(key, []).append(made)
+    else:
+        value[key] = made
+    return made
+
+
+# --- fields and loops ------------------------------------------------------------------------------------------------
 class JsonField:
-    _path: _Path
-    path: str = field(init=False)
+    """One compiled place: `get` and `put` of the plugin contract.
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "path", self._path.pointer)
+    `get` raises Refused where an object or array stands.
+    """
 
-    def get(self, node: JsonNode) -> str | Null | None:
-        """Raises Refused where an object or array stands."""
-        *before, last = self._path.steps or (None,)
-        value = _Path(tuple(before), self._path.rooted).find(node) if before else self._start(node)
-        if last is None:
-            found = value
-        elif isinstance(value, dict) and not last.by and last.key in value:
-            found = value[last.key]
-            if found is None:
-                return NULL
-        else:
-            found = last.down(value)
-        if isinstance(found, dict | list):
-            raise Refused("json.type", "a text or number is expected here", place=self.path, status="422")
-        return NULL if found is None and last is None else (None if found is None else str(found))
+    __slots__ = ("get", "path", "put")
 
-    def put(self, node: JsonNode, value: str | Null) -> None:
-        steps = self._path.steps
-        if not steps:
-            assert node.holder is not None
-            node.holder[node.key] = value
-            return
-        holder = self._start(node)
-        for step in steps[:-1]:
-            holder = step.make(holder)
-        holder[steps[-1].key] = value
+    def __init__(self, path: _Path) -> None:
+        self.path = path.pointer
+        self.get: Callable[[JsonNode], Value] = _getter(path) if path.steps else _get_itself
+        self.put: Callable[[JsonNode, str | Null], None] = _putter(path) if path.steps else _put_itself
 
-    def _start(self, node: JsonNode) -> Any:
-        return node.root if self._path.rooted else node.value
+
+def _getter(path: _Path) -> Callable[[JsonNode], Value]:
+    (*before, (key, _, _)), rooted, place = path.steps, path.rooted, path.pointer
+
+    def get(node: JsonNode) -> Value:
+        value = node.root if rooted else node.value
+        if before:
+            value = _down(value, before)
+        if not isinstance(value, dict) or key not in value:
+            return None
+        return _text(value[key], place)
+
+    return get
+
+
+def _putter(path: _Path) -> Callable[[JsonNode, str | Null], None]:
+    (*before, (key, _, _)), rooted = path.steps, path.rooted
+
+    def put(node: JsonNode, value: str | Null) -> None:
+        holder = node.root if rooted else node.value
+        if before:
+            holder = _make(holder, before)
+        holder[key] = value
+
+    return put
+
+
+def _get_itself(node: JsonNode) -> Value:
+    return _text(node.value, "")
+
+
+def _put_itself(node: JsonNode, value: str | Null) -> None:
+    assert node.holder is not None
+    node.holder[node.key] = value
+
+
+def _text(found: Any, place: str) -> Value:
+    if isinstance(found, _CONTAINERS):
+        raise Refused("json.type", "a text or number is expected here", place=place, status="422")
+    return NULL if found is None else str(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +182,7 @@ class JsonLoop:
 
     def nodes(self, node: JsonNode) -> list[JsonNode]:
         """Raises Refused where something else than an array stands."""
-        found = self._path.find(node)
+        found = self._found(node)
         if found is None:
             return []
         if not isinstance(found, list):
@@ -159,12 +191,13 @@ class JsonLoop:
 
     def absent(self, node: JsonNode) -> bool:
         """Whether there is no list at all, as against an empty one."""
-        return self._path.find(node) is None
+        return self._found(node) is None
+
+    def _found(self, node: JsonNode) -> Any:
+        return _down(self._path.start(node), self._path.steps)
 
     def new(self, node: JsonNode) -> JsonNode:
-        holder = node.root if self._path.rooted else node.value
-        for step in self._path.steps[:-1]:
-            holder = step.make(holder)
+        holder = _make(self._path.start(node), self._path.steps[:-1])
         entries = holder.setdefault(self._path.steps[-1].key, [])
         entries.append({})
         return JsonNode(entries[-1], node.root, entries, len(entries) - 1)
