@@ -18,7 +18,6 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -27,6 +26,7 @@ from typing import Any
 from engine.errors import Unavailable
 from engine.store import append, arrivals, outcome
 from engine.store.contract import Incoming, Outcome
+from engine.store.disk import Disk
 from engine.store.sql import connect_writer, queries, write
 from engine.store.transaction import Effects, Memory, Transaction
 
@@ -77,7 +77,7 @@ class Writer:
         self._woken = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="hilum-store-writer")
+        self._disk = Disk()
         self._con = connect_writer(path)
         self._unfiled = unfiled
         self._memory = load_memory(self._con, unfiled)
@@ -104,15 +104,11 @@ class Writer:
         self._woken.set()
         if self._task is not None:
             await self._task
-        self._thread.shutdown()
+        self._disk.stop()
 
     @property
     def connection(self) -> sqlite3.Connection:
         return self._con
-
-    async def _apart(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Run what waits for the disk without holding up the loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
 
     # --- the loop ---
     async def _run(self) -> None:
@@ -179,7 +175,7 @@ class Writer:
 
     async def _commit(self, jobs: Sequence[Job]) -> Settled:
         answers, tx = self._write(jobs)
-        await self._apart(self._con.execute, "COMMIT")
+        await self._disk.run(self._con.execute, "COMMIT")
         self._doubt = None
         tx.keep()
         return Settled(answers, tx.effects)
@@ -202,7 +198,7 @@ class Writer:
 
     # --- becoming healthy again ---
     async def _heal(self) -> bool:
-        if not await self._apart(self._recover):
+        if not await self._disk.run(self._recover):
             return False
         landed, self._landed = self._landed, None
         self._tell(Settled([], landed))
