@@ -12,13 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from channels.formats.x12.access import Conditions, finder, getter, meets, new_segment, opener, putter
 from channels.formats.x12.grammar import Composite, Element, Place, TransactionSet, segments, transaction_set
 from channels.formats.x12.grammar import Loop as LoopGrammar
 from channels.formats.x12.grammar import Segment as SegmentGrammar
 from channels.formats.x12.separators import Elements
 from channels.formats.x12.sets_004010 import RELEASE, SETS
 from channels.formats.x12.tree import Group
-from engine.plugin import Null, PathError, Value
+from engine.plugin import PathError
 
 _FIELD: Final = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\[([^\]]*)\])?([0-9]{2})(?:-([0-9]{1,2}))?")
 _LOOP: Final = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\[([^\]]*)\])?")
@@ -26,55 +27,17 @@ _LOOP: Final = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\[([^\]]*)\])?")
 # A first element of at most this length says what kind of thing the segment is about (REF01, DTM01, PER01).
 _QUALIFIER: Final = 3
 
-# (position, value) pairs a segment must have.
-Conditions = tuple[tuple[int, str], ...]
 
-
-@dataclass(frozen=True, slots=True)
 class X12Field:
-    """One element of the first segment that meets the conditions. up: how many loops outwards it stands."""
+    """One element of the first segment that meets the conditions, so many loops outwards: `get` and `put`."""
 
-    path: str
-    up: int
-    place: Place
-    position: int
-    component: int
-    conditions: Conditions
+    __slots__ = ("get", "path", "put")
 
-    def get(self, node: Group) -> Value:
-        for segment in self._candidates(_outer(node, self.up)):
-            if not self.conditions or _meets(segment, self.conditions):
-                return self._value(segment)
-        return None
-
-    def put(self, node: Group, value: str | Null) -> None:
-        """Write one element, making its segment when there is none yet. NULL writes nothing: X12 cannot say delete."""
-        if not isinstance(value, str) or not value:
-            return
-        group = _outer(node, self.up)
-        segment = next((one for one in self._candidates(group) if _meets(one, self.conditions)), None)
-        if segment is None:
-            segment = _new_segment(self.place, self.conditions)
-            group.add(self.place, segment)
-        if not self.component:
-            _set(segment, self.position, value)
-            return
-        parts = segment[self.position] if self.position < len(segment) else ""
-        parts = parts if isinstance(parts, list) else [parts] if parts else []
-        parts += [""] * (self.component - len(parts))
-        parts[self.component - 1] = value
-        _set(segment, self.position, parts)
-
-    def _candidates(self, group: Group) -> Iterator[Elements]:
-        for entry in group.at.get(self.place.index, ()):
-            yield entry.at[0][0] if isinstance(entry, Group) else entry  # type: ignore[misc]
-
-    def _value(self, segment: Elements) -> Value:
-        value = segment[self.position] if self.position < len(segment) else ""
-        if self.component:
-            parts = value if isinstance(value, list) else [value]
-            value = parts[self.component - 1] if self.component <= len(parts) else ""
-        return (value[0] if isinstance(value, list) else value) or None
+    def __init__(self, path: str, up: int, place: Place, at: tuple[int, int], conditions: Conditions) -> None:
+        find = finder(up, place, conditions)
+        self.path = path
+        self.get = getter(find, *at)
+        self.put = putter(find, up, place, conditions, *at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +53,10 @@ class X12Loop:
         found = node.groups(self.at)
         if not self.conditions:
             return found
-        return [group for group in found if _meets(_opener(group), self.conditions)]
+        return [group for group in found if meets(opener(group), self.conditions)]
 
     def new(self, node: Group) -> Group:
-        segment = _new_segment(self.at, self.conditions)
+        segment = new_segment(self.at, self.conditions)
         if self.at.opens:
             return node.open(self.at, segment)
         node.add(self.at, segment)
@@ -101,8 +64,8 @@ class X12Loop:
 
     def place(self, node: Group, position: int) -> str:
         """`PO1[2]`: counted among all occurrences, also when the loop selects some."""
-        chosen = _opener(self.nodes(node)[position])
-        number = next(n for n, group in enumerate(node.groups(self.at), 1) if _opener(group) is chosen)
+        chosen = opener(self.nodes(node)[position])
+        number = next(n for n, group in enumerate(node.groups(self.at), 1) if opener(group) is chosen)
         return f"{self.at.segment.id}[{number}]"
 
 
@@ -125,7 +88,7 @@ class X12Scope:
         if conditions and place.index == 0 and not place.opens:
             raise PathError(f"'{path}': every {id} here opens the loop; select at `each:` instead", (f"{id}{digits}",))
         spelled = _spelled(id, conditions) + digits + (f"-{component}" if component else "")
-        return X12Field(spelled, up, place, position, component, conditions)
+        return X12Field(spelled, up, place, (position, component), conditions)
 
     def loop(self, path: str) -> X12Loop:
         match = _LOOP.fullmatch(path)
@@ -236,36 +199,7 @@ def _chain(scope: X12Scope | None) -> Iterator[X12Scope]:
         scope = scope.outer
 
 
-# --- segments --------------------------------------------------------------------------------------------------------
-def _outer(node: Group, up: int) -> Group:
-    for _ in range(up):
-        assert node.parent is not None
-        node = node.parent
-    return node
-
-
-def _opener(group: Group) -> Elements:
-    segment = group.at[0][0]
-    assert isinstance(segment, list)
-    return segment
-
-
-def _meets(segment: Elements, conditions: Conditions) -> bool:
-    return all(position < len(segment) and segment[position] == value for position, value in conditions)
-
-
-def _new_segment(place: Place, conditions: Conditions) -> Elements:
-    segment: Elements = [place.segment.id]
-    for position, value in conditions:
-        _set(segment, position, value)
-    return segment
-
-
-def _set(segment: Elements, position: int, value: str | list[str]) -> None:
-    segment += [""] * (position + 1 - len(segment))
-    segment[position] = value
-
-
+# --- leaves ----------------------------------------------------------------------------------------------------------
 def _leaves(group: Group, where: str) -> Iterator[tuple[str, str]]:
     for place in group.loop.places:
         for number, entry in enumerate(group.at.get(place.index, ()), 1):

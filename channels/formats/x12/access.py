@@ -1,0 +1,103 @@
+"""Reading and writing one element, as functions compiled once per path; and the segments that meet conditions. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from channels.formats.x12.grammar import Place
+from channels.formats.x12.separators import Elements
+from channels.formats.x12.tree import Group
+from engine.plugin import Null, Value
+
+Find = Callable[[Group], "Elements | None"]
+Get = Callable[[Group], Value]
+Put = Callable[[Group, "str | Null"], None]
+
+# (position, value) pairs a segment must have.
+Conditions = tuple[tuple[int, str], ...]
+
+
+def finder(up: int, place: Place, conditions: Conditions) -> Find:
+    """The first segment at a place, so many loops outwards, that meets the conditions."""
+    index, opens = place.index, place.opens
+
+    def find(node: Group) -> Elements | None:
+        group = outer(node, up) if up else node
+        for entry in group.at.get(index, ()):
+            segment: Elements = entry.at[0][0] if opens else entry  # type: ignore[union-attr,assignment]
+            for position, value in conditions:
+                if position >= len(segment) or segment[position] != value:
+                    break
+            else:
+                return segment
+        return None
+
+    return find
+
+
+def getter(find: Find, position: int, component: int) -> Get:
+    """component: 1-based; 0 for an element that has none."""
+
+    def get(node: Group) -> Value:
+        segment = find(node)
+        if segment is None or position >= len(segment):
+            return None
+        return segment[position] or None
+
+    def get_component(node: Group) -> Value:
+        parts = get(node) or ()
+        return parts[component - 1] or None if component <= len(parts) else None  # type: ignore[arg-type,index]
+
+    return get_component if component else get
+
+
+def putter(find: Find, up: int, place: Place, conditions: Conditions, position: int, component: int) -> Put:
+    """Writes one element, making its segment when there is none yet. NULL writes nothing: X12 cannot say delete."""
+    blank = new_segment(place, conditions)
+
+    def put(node: Group, value: str | Null) -> None:
+        if not isinstance(value, str) or not value:
+            return
+        segment = find(node)
+        if segment is None:
+            segment = blank.copy()
+            outer(node, up).add(place, segment)
+        write(segment, position, component, value)
+
+    return put
+
+
+def write(segment: Elements, position: int, component: int, value: str) -> None:
+    """What is missing before it is added empty."""
+    if position >= len(segment):
+        segment += [""] * (position + 1 - len(segment))
+    if not component:
+        segment[position] = value
+        return
+    parts = segment[position] = segment[position] or []
+    parts += [""] * (component - len(parts))
+    parts[component - 1] = value
+
+
+def outer(node: Group, up: int) -> Group:
+    for _ in range(up):
+        assert node.parent is not None
+        node = node.parent
+    return node
+
+
+def opener(group: Group) -> Elements:
+    segment = group.at[0][0]
+    assert isinstance(segment, list)
+    return segment
+
+
+def meets(segment: Elements, conditions: Conditions) -> bool:
+    return all(position < len(segment) and segment[position] == value for position, value in conditions)
+
+
+def new_segment(place: Place, conditions: Conditions) -> Elements:
+    segment: Elements = [place.segment.id]
+    for position, value in conditions:
+        write(segment, position, 0, value)
+    return segment
