@@ -32,7 +32,7 @@ from engine.store.transaction import Effects, Memory, Transaction
 
 MOST_ROWS = 256  # messages and outcomes of one transaction, about; the loop stands still while they are written
 MOST_BYTES = 8 << 20
-CROWD = 16  # appends that are answered without waiting for what else is to be kept ...
+CROWD = 8  # appends that are answered without waiting for what else is to be kept ...
 LONGEST_WAIT = 0.1  # ... for so many seconds at most
 PROBE_EVERY = 0.25  # seconds between attempts to become healthy again
 TABLES = ("messages", "documents", "deliveries", "acknowledgements", "exceptions", "work", "sites")
@@ -144,7 +144,8 @@ class Writer:
         self._overdue = now + LONGEST_WAIT
         if self._others[0].alone:
             return [self._others.popleft()]
-        return _take(self._appends, MOST_ROWS // 2) + _take(self._others, MOST_ROWS)
+        jobs = _take(self._appends, MOST_ROWS // 2)
+        return jobs + _take(self._others, MOST_ROWS // 2 if jobs else MOST_ROWS)
 
     async def _settle(self, jobs: Sequence[Job]) -> None:
         try:
