@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import dataclasses
 import datetime as dt
 import json
 import statistics
@@ -140,7 +139,7 @@ async def process(store: Store, works: Sequence[Work]) -> list[Outcome]:
         else:
             answer = _sent("order_acknowledgement", n, to="erp", document=0)
             mapped = _mapped(work, "order_acknowledgement", n, answer, _sent("997", n, to=SUPPLIER, document=None))
-            outcomes.append(dataclasses.replace(mapped, settles=settles, edges=edges))
+            outcomes.append(mapped._replace(settles=settles, edges=edges))
     return outcomes
 
 
