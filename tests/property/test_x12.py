@@ -207,6 +207,19 @@ def test_decimals_written_plainly_are_good_or_too_long(number: Any, id: str) -> 
     assert fault_of(text, element) == ("" if len(text.strip("-").replace(".", "")) <= element.most else "5")
 
 
+VALUES = st.one_of(
+    st.text("0123456789.-+ A~\xb2\u0663\xe9\x80\xa0\udc80\n\x1f\x7f", max_size=12),
+    st.from_regex(r"(0000|1900|2024|2026)(0[0-9]|1[0-3])([0-3][0-9])", fullmatch=True),
+    st.integers(0, 10**12).map(str),
+)
+
+
+@given(VALUES, st.sampled_from(sorted(grammar.elements())))
+def test_what_is_seen_at_once_to_be_good_has_no_fault_and_nothing_else_has_none(value: str, number: str) -> None:
+    element = grammar.elements()[number]
+    assert bool(element.good(value)) == (not fault_of(value, element))
+
+
 @pytest.mark.parametrize(
     "raw",
     [

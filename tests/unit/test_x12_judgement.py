@@ -277,7 +277,7 @@ def test_the_tables_are_sound() -> None:
             assert len(set(rule.positions)) == len(rule.positions)
     for element in grammar.elements().values():
         assert element.least <= element.most
-        assert all(element.least <= len(code) <= element.most for code in element.codes)
+        assert all(element.pattern.fullmatch(code) for code in element.codes)
 
 
 def test_the_judgement_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from channels.formats.x12.grammar import BAD_CHARACTER, Composite, Element, Rule, Segment
+from channels.formats.x12.grammar import Composite, Element, Rule, Segment
 from channels.formats.x12.separators import Elements
+from channels.formats.x12.values import BAD_CHARACTER, is_date
 
 MISSING: Final = "1"
 CONDITION: Final = "2"
@@ -42,6 +42,29 @@ class ElementFault:
 
 def check(segment: Elements, definition: Segment, reserved: str = "") -> list[ElementFault]:
     """All faults of a segment's elements, in order. reserved: separators no value may hold."""
+    return [] if _is_sound(segment, definition, reserved) else _faults(segment, definition, reserved)
+
+
+def _is_sound(segment: Elements, definition: Segment, reserved: str) -> bool:
+    """Whether it is plain that nothing is wrong, as with most segments; what has a composite is never plain."""
+    if len(segment) > len(definition.tests) + 1:
+        return False
+    present = 0
+    for value, (bit, good) in zip(segment[1:], definition.tests, strict=False):
+        if value:
+            if not good(value):
+                return False
+            present |= bit
+            for mark in reserved:
+                if mark in value:
+                    return False
+    for rule in definition.rules:
+        if present & rule.all not in rule.good:
+            return False
+    return present != 0 and not definition.required & ~present
+
+
+def _faults(segment: Elements, definition: Segment, reserved: str) -> list[ElementFault]:
     slots = definition.slots
     faults: list[ElementFault] = []
     present = 0
@@ -62,7 +85,7 @@ def check(segment: Elements, definition: Segment, reserved: str = "") -> list[El
     for rule in definition.rules:
         if present & rule.all not in rule.good:
             faults += [_about(definition, at, code) for at, code in _blamed(rule, present)]
-    return sorted(_once(faults), key=lambda fault: (fault.position, fault.component)) if faults else faults
+    return sorted(_once(faults), key=lambda fault: (fault.position, fault.component))
 
 
 def _about(definition: Segment, position: int, code: str) -> ElementFault:
@@ -84,7 +107,7 @@ def fault_of(value: str, element: Element, reserved: str = "") -> str:
             return CHARACTER
     if element.codes and value not in element.codes:
         return NOT_IN_LIST
-    if element.kind == "DT" and not _is_date(value):
+    if element.kind == "DT" and not is_date(value):
         return BAD_DATE
     return ""
 
@@ -100,11 +123,6 @@ def _diagnose(value: str, element: Element) -> str:
         return CHARACTER
     length = len(re.sub(r"[-.]", "", value)) if numeric else len(value)
     return TOO_SHORT if length < element.least else TOO_LONG
-
-
-def _is_date(value: str) -> bool:
-    year, month, day = int(value[:4]), int(value[4:6]), int(value[6:])
-    return year > 0 and day <= calendar.monthrange(year, month)[1]
 
 
 def _check_composite(value: list[str], position: int, composite: Composite, reserved: str) -> Iterator[ElementFault]:

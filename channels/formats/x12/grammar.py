@@ -16,9 +16,8 @@ from channels.formats.x12.codes_004010 import CLOSED
 from channels.formats.x12.elements_004010 import COMPOSITES, ELEMENTS
 from channels.formats.x12.segments_004010 import SEGMENTS
 from channels.formats.x12.sets_004010 import GROUPS, RELEASE, SETS
+from channels.formats.x12.values import Test, pattern_of, test_of
 
-# Control characters, and bytes that the agreed character set does not have (kept as lone surrogates by decoding).
-BAD_CHARACTER: Final = "\\x00-\\x1f\\x7f-\\x9f\\udc80-\\udcff"
 _TOKEN: Final = re.compile(r"([A-Z][A-Z0-9]{1,2})(!?)(\*?)(\d*)(\(?)|(\))")
 
 
@@ -37,7 +36,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """A data element or one place of it. pattern: what a value of the right type, length and characters matches."""
+    """A data element or one place of it. pattern: what a value of the right type, length and characters matches.
+
+    good: whether a value is right in every way; what separates values aside.
+    """
 
     number: str
     kind: str
@@ -45,6 +47,7 @@ class Element:
     most: int
     name: str
     pattern: re.Pattern[str]
+    good: Test
     codes: frozenset[str] = frozenset()
 
 
@@ -72,6 +75,7 @@ class Segment:
     rules: tuple[Rule, ...]
     composites: tuple[int, ...]  # positions (1-based) that have components
     required: int  # bits 1 << position of the mandatory ones
+    tests: tuple[tuple[int, Test], ...]  # of each position, 1 << position and what no bad value passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,21 +192,9 @@ def _holds(kind: str, there: int, all: int, first: int) -> bool:
 def _element(line: str) -> Element:
     number, kind, lengths, name = line.split(maxsplit=3)
     least, most = map(int, lengths.split("/"))
-    pattern = re.compile(_pattern(kind, least, most), re.DOTALL)
-    return Element(number, kind, least, most, name, pattern, frozenset(CLOSED.get(number, "").split()))
-
-
-def _pattern(kind: str, least: int, most: int) -> str:
-    if kind.startswith("N"):
-        return rf"-?[0-9]{{{least},{most}}}"
-    if kind == "R":
-        digits = rf"(?=(?:\.?[0-9]){{{least},{most}}}\.?\Z)"
-        return rf"-?{digits}(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
-    if kind == "DT":
-        return r"[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
-    if kind == "TM":
-        return r"(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9][0-9]{0,2})?"
-    return rf"[^{BAD_CHARACTER}]{{{least},{most}}}"
+    codes = frozenset(CLOSED.get(number, "").split())
+    good = test_of(kind, least, most, codes)
+    return Element(number, kind, least, most, name, pattern_of(kind, least, most), good, codes)
 
 
 def _slot(text: str) -> Slot:
@@ -217,7 +209,13 @@ def _segment(line: str) -> Segment:
     slots = tuple(_slot(number) for word in words for number in _repeated(word))
     positions = tuple(at for at, slot in enumerate(slots, 1) if isinstance(slot.of, Composite))
     required = sum(1 << at for at, slot in enumerate(slots, 1) if slot.required)
-    return Segment(id, name.strip(), slots, rules, positions, required)
+    tests = tuple((1 << at, _test(slot)) for at, slot in enumerate(slots, 1))
+    return Segment(id, name.strip(), slots, rules, positions, required, tests)
+
+
+def _test(slot: Slot) -> Test:
+    """A composite passes none: its components have rules of their own, and are judged one by one."""
+    return slot.of.good if isinstance(slot.of, Element) else lambda _: False
 
 
 def _repeated(word: str) -> list[str]:
