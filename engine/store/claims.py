@@ -47,7 +47,9 @@ class Claims:
         self._deadlines: set[int] = set()  # claimed
         self._next_check = 0  # no deadline is due before
         self._committing: set[tuple[str, int]] = set()
-        self._waiting: list[asyncio.Future[None]] = []
+        self._replacing = 0  # commits under way that replace deliveries ...
+        self._replaced = 0  # ... and those that have ended
+        self._waiting: set[asyncio.Future[None]] = set()
         self._shut = False
 
     # --- what a commit changes ---
@@ -66,7 +68,7 @@ class Claims:
 
     def wake(self) -> None:
         """Let everyone who waits for work look again."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, set()
         for future in waiting:
             if not future.done():
                 future.set_result(None)
@@ -106,7 +108,11 @@ class Claims:
             self.wake()
 
     def withhold(self, deliveries: Iterable[int]) -> tuple[list[Item], set[int]]:
-        """Keep deliveries that are to be replaced from being claimed; returns (those kept back, those under way)."""
+        """Keep deliveries that are to be replaced from being claimed; returns (those kept back, those under way).
+
+        Until `give_back` no page of deliveries is taken in: it might hold some of them.
+        """
+        self._replacing += 1
         lanes, withheld, sending = self._backlogs["deliver"].lanes, list[Item](), set[int]()
         for id in deliveries:
             item = lanes.of_subject(id)
@@ -118,6 +124,9 @@ class Claims:
         return withheld, sending
 
     def give_back(self, withheld: Iterable[Item]) -> None:
+        """The commit that replaces them is through, or has failed."""
+        self._replacing -= 1
+        self._replaced += 1
         for item in withheld:
             self._backlogs["deliver"].lanes.release(item.id)
 
@@ -174,9 +183,10 @@ class Claims:
     async def _load(self, kind: str, backlog: Backlog) -> None:
         """Bring more of a long backlog into memory."""
         while asked := backlog.room():
-            after, last = backlog.horizon, backlog.last
+            after, last, replaced = backlog.horizon, backlog.last, self._replaced
             page = await self._read(work_page, kind, after, asked)
-            if after == backlog.horizon:  # nobody else has loaded meanwhile
+            replacing = kind == "deliver" and (self._replacing or replaced != self._replaced)
+            if after == backlog.horizon and not replacing:  # nobody has loaded or taken back any of it meanwhile
                 backlog.admit(page, asked=asked, last=last)
 
     async def _pull_deadlines(self, limit: int) -> Lanes:
@@ -200,9 +210,11 @@ class Claims:
         if due is not None and self._able():
             left = min(left, max(0.001, (due - self._clock()) / 1e6))
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
-        await asyncio.wait([future], timeout=left)
-        future.cancel()
+        self._waiting.add(future)
+        try:
+            await asyncio.wait([future], timeout=left)
+        finally:
+            self._waiting.discard(future)
 
 
 def _work(kind: str, item: Item, message: Message, delivery: Delivery | None) -> Work:

@@ -1,0 +1,102 @@
+"""What a store knows of its work in memory: nothing piles up while it waits, and nothing taken back is given out."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from engine.store import pulling
+from engine.store.claims import Claims
+from engine.store.contract import Outcome, Work
+from engine.store.sqlite import SqliteStore
+from engine.store.temporary import temporary_store
+from engine.store.writer import Writer
+from tests.store_kit import claim, commit, delivered, incoming, order, processed
+
+
+def claims_of(store: SqliteStore) -> Claims:
+    assert store._claims is not None
+    return store._claims
+
+
+def test_those_who_wait_in_vain_are_forgotten() -> None:
+    async def run() -> None:
+        async with temporary_store() as store:
+            for _ in range(3):
+                await asyncio.gather(*[store.pull("process", 10, wait=0.001) for _ in range(8)])
+            assert not claims_of(store)._waiting
+
+    asyncio.run(run())
+
+
+async def replacing(store: SqliteStore) -> tuple[list[Work], Outcome]:
+    """Twelve deliveries of which four stand in memory, claimed; and the outcome that replaces the sixth."""
+    await store.append([incoming(n) for n in range(12)])
+    while works := await claim(store, "process"):
+        made = [order(work.subject, lane=f"out/{work.subject}", document=None) for work in works]
+        await commit(store, *[processed(work, messages=(new,)) for work, new in zip(works, made, strict=True)])
+    first = await claim(store, "deliver")
+    sixth = await store.delivery("uid-6")
+    assert sixth is not None
+    assert sixth.delivery.id not in [work.subject for work in first]
+    await store.replay(resend=[sixth.delivery.id], reason="unit fixed", who="ann")
+    (again,) = await claim(store, "process")
+    anew = order(99, lane="out/anew", document=None, replaces=sixth.delivery.id)
+    return first, Outcome(again, state="processed", messages=(anew,))
+
+
+async def sent(pull: asyncio.Task[list[tuple[str, list[Work]]]]) -> list[str]:
+    return [work.delivery.uid for _, works in await pull for work in works if work.delivery]
+
+
+def test_what_is_replaced_while_its_page_is_read_is_not_sent() -> None:
+    async def run() -> None:
+        async with temporary_store(most=4, memory=0) as store, asyncio.timeout(60):
+            first, replace = await replacing(store)
+            claims, reading, go_on = claims_of(store), asyncio.Event(), asyncio.Event()
+            whole = claims._read
+
+            async def slow(ask: Any, *args: Any) -> Any:
+                found = await whole(ask, *args)
+                if ask is pulling.work_page and args[0] == "deliver":
+                    reading.set()
+                    await go_on.wait()
+                return found
+
+            claims._read = slow
+            await commit(store, *[delivered(work) for work in first])
+            pull = asyncio.create_task(store.pull("deliver", 100))
+            await reading.wait()
+            await store.commit([replace])
+            go_on.set()
+            assert await sent(pull) == ["uid-5", "uid-7", "uid-8", "uid-9"]
+
+    asyncio.run(run())
+
+
+def test_what_is_just_being_replaced_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        async with temporary_store(most=4, memory=0) as store, asyncio.timeout(60):
+            first, replace = await replacing(store)
+            await commit(store, *[delivered(work) for work in first])
+            whole, go_on = Writer._commit, asyncio.Event()
+
+            async def slow(self: Writer, jobs: Any) -> Any:
+                await go_on.wait()
+                return await whole(self, jobs)
+
+            monkeypatch.setattr(Writer, "_commit", slow)
+            replaced = asyncio.create_task(store.commit([replace]))
+            await asyncio.sleep(0)
+            pull = asyncio.create_task(store.pull("deliver", 100))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await asyncio.shield(pull)
+            go_on.set()
+            assert [row.status for row in await replaced] == ["done"]
+            assert await sent(pull) == ["uid-5", "uid-7", "uid-8", "uid-9"]
+
+    asyncio.run(run())
