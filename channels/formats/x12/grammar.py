@@ -97,7 +97,7 @@ class Place:
 class Loop:
     """Places in order. A loop's own opener stands at index 0; the root of a set has no opener."""
 
-    __slots__ = ("index", "name", "opener", "places", "required")
+    __slots__ = ("index", "last_required", "name", "opener", "places", "required")
 
     def __init__(self, name: str, places: tuple[Place, ...], *, opener: bool) -> None:
         self.name = name
@@ -105,6 +105,7 @@ class Loop:
         self.opener = opener
         self.index = {place.segment.id: place.index for place in places}
         self.required = tuple(place.index for place in places if place.required)
+        self.last_required = max(self.required, default=-1)
 
     def inside(self) -> frozenset[str]:
         """Ids of all segments at any depth."""

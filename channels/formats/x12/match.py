@@ -59,15 +59,13 @@ class _Matcher:
         self.faults: list[SegmentFault] = []
 
     def take(self, segment: Elements, position: int) -> None:
-        depth = self._expecting(segment[0])
-        if depth is None:
+        place = self._expecting(segment[0], position)
+        if place is None:
             self._unexpected(segment, position)
             return
-        while len(self.stack) > depth + 1:
-            self._close(position)
         frame = self.stack[-1]
-        place = frame.group.loop.places[frame.group.loop.index[segment[0]]]
-        self._missing(frame, place.index, position)
+        if place.index > frame.cursor + 1:
+            self._missing(frame, place.index, position)
         frame.cursor = place.index
         for at in place.segment.composites:
             if at < len(segment) and isinstance(segment[at], str) and segment[at]:
@@ -81,13 +79,15 @@ class _Matcher:
         while self.stack:
             self._close(position)
 
-    def _expecting(self, id: str) -> int | None:
-        """Depth of the innermost open loop that has a place for it at or after its cursor."""
-        for depth in range(len(self.stack) - 1, -1, -1):
-            frame = self.stack[depth]
-            index = frame.group.loop.index.get(id)
-            if index is not None and index >= frame.cursor and (index > 0 or depth == 0):
-                return depth
+    def _expecting(self, id: str, position: int) -> Place | None:
+        """Its place at or after the cursor of the innermost open loop that has one; loops inside that are closed."""
+        for frame in reversed(self.stack):
+            group = frame.group
+            index = group.loop.index.get(id)
+            if index is not None and index >= frame.cursor and (index or group.parent is None):
+                while self.stack[-1] is not frame:
+                    self._close(position)
+                return group.loop.places[index]
         return None
 
     def _unexpected(self, segment: Elements, position: int) -> None:
@@ -97,7 +97,9 @@ class _Matcher:
 
     def _close(self, position: int) -> None:
         frame = self.stack.pop()
-        self._missing(frame, len(frame.group.loop.places), position)
+        loop = frame.group.loop
+        if frame.cursor < loop.last_required:
+            self._missing(frame, len(loop.places), position)
 
     def _missing(self, frame: _Frame, until: int, position: int) -> None:
         """Mandatory places passed over without being filled."""

@@ -60,7 +60,7 @@ class X12Loop:
         if self.at.opens:
             return node.open(self.at, segment)
         node.add(self.at, segment)
-        return node.groups(self.at)[-1]
+        return node.around(self.at, segment)
 
     def place(self, node: Group, position: int) -> str:
         """`PO1[2]`: counted among all occurrences, also when the loop selects some."""

@@ -24,8 +24,7 @@ class Group:
 
     def open(self, place: Place, segment: Elements) -> Group:
         """A new occurrence of an inner loop, opened by `segment`."""
-        group = Group(place.loop, self)
-        group.at[0] = [segment]
+        group = self.around(place, segment)
         self.at.setdefault(place.index, []).append(group)
         return group
 
@@ -42,29 +41,23 @@ class Group:
 
     def groups(self, place: Place) -> list[Group]:
         """The occurrences of an inner loop, or of a plain segment as loops of their own."""
-        found: list[Group] = []
-        for entry in self.at.get(place.index, ()):
-            if isinstance(entry, Group):
-                found.append(entry)
-            else:
-                group = Group(place.loop, self)
-                group.at[0] = [entry]
-                found.append(group)
-        return found
+        entries = self.at.get(place.index, ())
+        return [entry if isinstance(entry, Group) else self.around(place, entry) for entry in entries]
+
+    def around(self, place: Place, segment: Elements) -> Group:
+        """A loop that a segment opens, or is by itself."""
+        group = Group(place.loop, self)
+        group.at[0] = [segment]
+        return group
 
     def walk(self) -> Iterator[tuple[Group, Elements]]:
         """All segments in the order of the set, each with the loop it stands in."""
-        for place in self.loop.places:
-            for entry in self.at.get(place.index, ()):
+        for _, entries in sorted(self.at.items()):
+            for entry in entries:
                 if isinstance(entry, Group):
                     yield from entry.walk()
                 else:
                     yield self, entry
-
-    @property
-    def empty(self) -> bool:
-        """Whether no segment in it has a value."""
-        return not any(any(segment[1:]) for _, segment in self.walk())
 
     def where(self) -> str:
         """`PO1[2]/N1[1]`; empty for a whole set."""

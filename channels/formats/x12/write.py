@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import datetime as dt
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -167,22 +167,26 @@ def _set(node: Group, definition: TransactionSet, number: str, style: Style) -> 
     body = [_trimmed(segment) for segment in _filled(node)]
     _count_lines(node, body)
     root, faults = match(body, definition, "", "")
-    for group, segment in root.walk():
-        _check_characters(group, segment, style)
+    if not _is_plain(body, style):
+        for group, segment in root.walk():
+            _check_characters(group, segment, style)
     if faults:
         raise _refused(faults[0])
     return [["ST", definition.id, number], *body, ["SE", str(len(body) + 2), number]]
 
 
-def _filled(group: Group) -> Iterator[Elements]:
+def _filled(group: Group) -> list[Elements]:
     """Segments to write: loops without any value are left out, and so are plain segments without one."""
-    for place in group.loop.places:
-        for entry in group.at.get(place.index, ()):
+    kept: list[Elements] = []
+    for _, entries in sorted(group.at.items()):
+        for entry in entries:
             if isinstance(entry, Group):
-                if not entry.empty:
-                    yield from _filled(entry)
-            elif any(entry[1:]) or group.loop.opener:
-                yield entry
+                inner = _filled(entry)
+                if any(any(segment[1:]) for segment in inner):
+                    kept += inner
+            elif group.loop.opener or any(entry[1:]):
+                kept.append(entry)
+    return kept
 
 
 def _count_lines(node: Group, body: list[Elements]) -> None:
@@ -199,13 +203,21 @@ def _count_lines(node: Group, body: list[Elements]) -> None:
 
 def _trimmed(segment: Elements) -> Elements:
     """A copy without empty elements and components at its end (X12.6)."""
-    elements = [_without_tail(value) if isinstance(value, list) else value for value in segment]
-    return _without_tail(elements)
+    return _without_tail([_without_tail(value) if isinstance(value, list) else value for value in segment])
 
 
 def _without_tail(values: list[Any]) -> list[Any]:
-    last = max((at for at, value in enumerate(values) if value), default=-1)
-    return values[: last + 1]
+    last = len(values)
+    while last and not values[last - 1]:
+        last -= 1
+    return values[:last]
+
+
+def _is_plain(body: Iterable[Elements], style: Style) -> bool:
+    """Whether no value of a set needs a closer look at its characters."""
+    values = [value for segment in body for value in segment]
+    text = "".join(["".join(value) if isinstance(value, list) else value for value in values])
+    return text.isascii() and style.guard.search(text) is None
 
 
 def _check_characters(group: Group, segment: Elements, style: Style) -> None:
@@ -241,7 +253,7 @@ def _refused(fault: SegmentFault) -> Refused:
 # --- bytes -----------------------------------------------------------------------------------------------------------
 def _render(segment: Elements, style: Style) -> bytes:
     marks = style.separators
-    values = (marks.component.join(value) if isinstance(value, list) else value for value in segment)
+    values = [marks.component.join(value) if isinstance(value, list) else value for value in segment]
     return marks.element.join(values).encode(style.charset)
 
 
