@@ -7,8 +7,9 @@ it. What is wrong with the envelope becomes one `Refused` whose status is the TA
 from __future__ import annotations
 
 import datetime as dt
+import operator
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -21,6 +22,7 @@ from engine.plugin import Profile
 _OFFSETS: Final = (3, 6, 17, 20, 31, 34, 50, 53, 69, 76, 81, 83, 89, 99, 101, 103)
 _LENGTHS: Final = (2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1)
 ISA_SIZE: Final = 106
+_at_offsets: Final = operator.itemgetter(*_OFFSETS)
 # An ISA that cannot be anything else: the separator at its first places, each followed by what belongs there.
 _WHOLE_ISA: Final = re.compile(
     rb"ISA([^A-Za-z0-9 ])..\1.{10}\1..\1.{10}\1..\1.{15}\1..\1.{15}\1.{6}\1.{4}\1.\1.{5}\1.{9}\1.\1.\1", re.DOTALL
@@ -99,16 +101,15 @@ def read_header(raw: bytes, start: int) -> Header | Refused:
         return refuse("x12.truncated", "023", "ISA", "the bytes end inside ISA")
     if mark.isalnum() or mark in b" ":
         return refuse("x12.separators", "026", "ISA")
-    fixed = len(isa) == ISA_SIZE and all(isa[at : at + 1] == mark for at in _OFFSETS)
+    fixed = len(isa) == ISA_SIZE and bytes(_at_offsets(isa)) == mark * len(_OFFSETS)
     if fixed and isa.count(mark, 0, 104) != len(_OFFSETS):
         return refuse("x12.separators", "026", "ISA", "the element separator also stands inside an element of ISA")
     pieces = isa.split(mark, len(_OFFSETS))
     if len(pieces) <= len(_OFFSETS):
         return refuse("x12.envelope", "022", "ISA", "ISA does not have sixteen elements")
-    for number, (piece, length) in enumerate(zip(pieces[1:], _LENGTHS, strict=False), 1):
-        if len(piece) > length:
-            return refuse("x12.envelope", "022", f"ISA{number:02d}", f"the element is longer than {length}")
-    fields = tuple(piece.decode("latin-1") for piece in pieces[1:-1])
+    if not fixed and (long := _too_long(pieces)):
+        return long
+    fields = tuple([piece.decode("latin-1") for piece in pieces[1:-1]])
     if len(pieces[-1]) < 2:
         return refuse("x12.truncated", "023", "ISA", "the bytes end inside ISA")
     component, segment = (pieces[-1][at : at + 1].decode("latin-1") for at in (0, 1))
@@ -116,6 +117,13 @@ def read_header(raw: bytes, start: int) -> Header | Refused:
     if note := separators.fault():
         return refuse("x12.separators", note, "ISA")
     return Header(fields, separators, len(isa) - len(pieces[-1]) + 2, fixed)
+
+
+def _too_long(pieces: Sequence[bytes]) -> Refused | None:
+    for number, (piece, length) in enumerate(zip(pieces[1:], _LENGTHS, strict=False), 1):
+        if len(piece) > length:
+            return refuse("x12.envelope", "022", f"ISA{number:02d}", f"the element is longer than {length}")
+    return None
 
 
 def _repetition(fields: tuple[str, ...]) -> str:

@@ -203,7 +203,9 @@ def _count_lines(node: Group, body: list[Elements]) -> None:
 
 def _trimmed(segment: Elements) -> Elements:
     """A copy without empty elements and components at its end (X12.6)."""
-    return _without_tail([_without_tail(value) if isinstance(value, list) else value for value in segment])
+    if list in map(type, segment):
+        segment = [_without_tail(value) if isinstance(value, list) else value for value in segment]
+    return _without_tail(segment)
 
 
 def _without_tail(values: list[Any]) -> list[Any]:
@@ -215,8 +217,7 @@ def _without_tail(values: list[Any]) -> list[Any]:
 
 def _is_plain(body: Iterable[Elements], style: Style) -> bool:
     """Whether no value of a set needs a closer look at its characters."""
-    values = [value for segment in body for value in segment]
-    text = "".join(["".join(value) if isinstance(value, list) else value for value in values])
+    text = "".join([_text(segment, "", "") for segment in body])
     return text.isascii() and style.guard.search(text) is None
 
 
@@ -253,8 +254,14 @@ def _refused(fault: SegmentFault) -> Refused:
 # --- bytes -----------------------------------------------------------------------------------------------------------
 def _render(segment: Elements, style: Style) -> bytes:
     marks = style.separators
-    values = [marks.component.join(value) if isinstance(value, list) else value for value in segment]
-    return marks.element.join(values).encode(style.charset)
+    return _text(segment, marks.element, marks.component).encode(style.charset)
+
+
+def _text(segment: Elements, element: str, component: str) -> str:
+    try:
+        return element.join(segment)
+    except TypeError:  # a composite is no text yet
+        return element.join([component.join(value) if isinstance(value, list) else value for value in segment])
 
 
 def _around(head: Elements, slot: Slot, tail: Elements, style: Style) -> Template:
