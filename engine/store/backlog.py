@@ -71,6 +71,12 @@ class Backlog:
             item.message, item.delivery = message, delivery
             self._keep(item)
 
+    def postpone(self, id: int, at: int) -> None:
+        """Due later; what is kept of it in memory tells of the time before."""
+        item = self.lanes.postpone(id, at)
+        if item is not None:
+            self._forget(item)
+
     def done(self, id: int) -> None:
         item = self.lanes.done(id)
         if item is not None:

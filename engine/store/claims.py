@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from engine.message import Delivery, Message
@@ -20,6 +20,7 @@ from engine.store.pulling import NEVER, due_deadlines, load_items, work_page
 from engine.store.transaction import Effects
 
 KINDS = ("process", "deliver")
+DEADLINE = "deadline"
 Lanes = list[tuple[str, list[Work]]]
 
 
@@ -44,23 +45,23 @@ class Claims:
         self._able = able
         self._refuse = refuse
         self._backlogs = {kind: Backlog(last=last, most=most, memory=memory // 2) for kind in KINDS}
-        self._deadlines: set[int] = set()  # claimed
+        self._given: dict[str, dict[int, Work]] = {kind: {} for kind in (*KINDS, DEADLINE)}  # claimed, by kind and id
         self._next_check = 0  # no deadline is due before
         self._committing: set[tuple[str, int]] = set()
-        self._replacing = 0  # commits under way that replace deliveries ...
-        self._replaced = 0  # ... and those that have ended
+        self._replacing: set[int] = set()  # deliveries that commits under way replace ...
+        self._replaced = 0  # ... and how many such commits have ended
         self._waiting: set[asyncio.Future[None]] = set()
         self._shut = False
 
     # --- what a commit changes ---
     def apply(self, effects: Effects) -> None:
         for kind, id in effects.done:
-            if kind == "deadline":
-                self._deadlines.discard(id)
-            else:
+            self._given[kind].pop(id, None)
+            if kind != DEADLINE:
                 self._backlogs[kind].done(id)
         for kind, id, at in effects.postponed:
-            self._backlogs[kind].lanes.postpone(id, at)
+            self._given[kind].pop(id, None)
+            self._backlogs[kind].postpone(id, at)
         for kind, item in effects.added:
             self._backlogs[kind].offer(item)
         if effects.next_check is not None:
@@ -81,14 +82,9 @@ class Claims:
     # --- committing ---
     def begin(self, work: Work) -> bool:
         """Whether this work is claimed and nobody commits it just now; then it is being committed from here on."""
-        name = (work.kind, work.id)
-        if work.kind == "deadline":
-            claimed = work.id in self._deadlines
-        else:
-            claimed = self._backlogs[work.kind].lanes.is_claimed(work.id)
-        if not claimed or name in self._committing:
+        if (work.kind, work.id) in self._committing or not self._is_claimed(work):
             return False
-        self._committing.add(name)
+        self._committing.add((work.kind, work.id))
         return True
 
     def end(self, works: Iterable[Work]) -> None:
@@ -96,23 +92,24 @@ class Claims:
         self._committing.difference_update([(work.kind, work.id) for work in works])
 
     def release(self, works: Sequence[Work]) -> None:
+        """What is not claimed any more, or just being committed, is left as it is."""
         for work in works:
-            if (work.kind, work.id) in self._committing:
+            if (work.kind, work.id) in self._committing or not self._is_claimed(work):
                 continue
-            if work.kind == "deadline":
-                self._deadlines.discard(work.id)
+            del self._given[work.kind][work.id]
+            if work.kind == DEADLINE:
                 self._next_check = 0
             else:
                 self._backlogs[work.kind].release(work.id, work.message, work.delivery)
         if works:
             self.wake()
 
-    def withhold(self, deliveries: Iterable[int]) -> tuple[list[Item], set[int]]:
+    def withhold(self, deliveries: Collection[int]) -> tuple[list[Item], set[int]]:
         """Keep deliveries that are to be replaced from being claimed; returns (those kept back, those under way).
 
         Until `give_back` no page of deliveries is taken in: it might hold some of them.
         """
-        self._replacing += 1
+        self._replacing.update(deliveries)
         lanes, withheld, sending = self._backlogs["deliver"].lanes, list[Item](), set[int]()
         for id in deliveries:
             item = lanes.of_subject(id)
@@ -123,16 +120,20 @@ class Claims:
                 withheld.append(item)
         return withheld, sending
 
-    def give_back(self, withheld: Iterable[Item]) -> None:
+    def give_back(self, deliveries: Collection[int], withheld: Iterable[Item]) -> None:
         """The commit that replaces them is through, or has failed."""
-        self._replacing -= 1
-        self._replaced += 1
+        self._replacing.difference_update(deliveries)
+        self._replaced += bool(deliveries)
         for item in withheld:
             self._backlogs["deliver"].lanes.release(item.id)
 
     def sending(self) -> list[int]:
         """Deliveries claimed and not settled: they may be on their way."""
         return [item.subject for item in self._backlogs["deliver"].lanes.claimed_items()]
+
+    def _is_claimed(self, work: Work) -> bool:
+        """A claim is the very piece that was given out: the same work, claimed again since, is somebody else's."""
+        return self._given[work.kind].get(work.id) is work
 
     # --- claiming ---
     async def pull(self, kind: str, limit: int, wait: float, lanes: int) -> Lanes:
@@ -145,16 +146,19 @@ class Claims:
             await self._pause(kind, left)
 
     async def _pull_now(self, kind: str, limit: int, lanes: int) -> Lanes:
-        if kind == "deadline":
+        if kind == DEADLINE:
             return await self._pull_deadlines(limit)
         backlog = self._backlogs[kind]
         await self._load(kind, backlog)
+        if not self._able():
+            return []  # what is in doubt since then may be done
         claimed = backlog.lanes.claim(limit, self._clock(), lanes)
         items = [item for _, lane in claimed for item in lane]
         try:
             works = await self._works(kind, items)
         except BaseException:
             for item in items:
+                self._given[kind].pop(item.id, None)
                 backlog.lanes.release(item.id)
             raise
         whole = [(name, [works[item.id] for item in lane if item.id in works]) for name, lane in claimed]
@@ -177,7 +181,9 @@ class Claims:
             altered = [found.pop(id) for id in list(found) if loaded[id].corrupt]
             works |= found
             if altered:
+                self._given[kind].update((work.id, work) for work in altered)
                 await self._refuse([_refusal(work) for work in altered])
+        self._given[kind].update(works)
         return works
 
     async def _load(self, kind: str, backlog: Backlog) -> None:
@@ -195,18 +201,18 @@ class Claims:
             return []
         self._next_check = NEVER  # commits that end while we read may bring it forward
         try:
-            due, next_check = await self._read(due_deadlines, now, limit, frozenset(self._deadlines))
+            due, next_check = await self._read(due_deadlines, now, limit, frozenset(self._given[DEADLINE]))
         except BaseException:
             self._next_check = 0
             raise
-        fresh = [work for work in due if work.id not in self._deadlines]
-        self._deadlines.update(work.id for work in fresh)
+        fresh = [work for work in due if work.id not in self._given[DEADLINE]]
+        self._given[DEADLINE].update((work.id, work) for work in fresh)
         self._next_check = min(self._next_check, next_check)
         return [(work.lane, [work]) for work in fresh]
 
     async def _pause(self, kind: str, left: float) -> None:
         """Until something has been committed, something falls due, or the time is up."""
-        due = self._next_check if kind == "deadline" else self._backlogs[kind].lanes.next_due()
+        due = self._next_check if kind == DEADLINE else self._backlogs[kind].lanes.next_due()
         if due is not None and self._able():
             left = min(left, max(0.001, (due - self._clock()) / 1e6))
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

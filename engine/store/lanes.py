@@ -107,12 +107,13 @@ class Lanes:
         self._unclaim(item, lane)
         return item
 
-    def postpone(self, id: int, at: int) -> None:
+    def postpone(self, id: int, at: int) -> Item | None:
         """Keep a piece at its place in the lane, due later."""
         item = self._items.get(id)
         if item is not None:
             item.due_at = at
             self._unclaim(item, self._lanes[item.lane])
+        return item
 
     def release(self, id: int) -> Item | None:
         item = self._items.get(id)

@@ -134,15 +134,14 @@ class SqliteStore(Reader):
         ours = [claims.begin(o.work) for o in outcomes]
         held = [o for o, mine in zip(outcomes, ours, strict=True) if mine]
         replaced = [new.replaces for o in held for new in o.messages if new.replaces is not None]
-        withheld, sending = claims.withhold(replaced) if replaced else ([], set[int]())
+        withheld, sending = claims.withhold(replaced)
 
         def run(tx: Transaction) -> list[Committed]:
             return outcome.commit(tx, held, sending)
 
         def ended() -> None:
             claims.end(o.work for o in held)
-            if replaced:
-                claims.give_back(withheld)
+            claims.give_back(replaced, withheld)
 
         kept = await self._write(run, ended, outcomes=held, rows=4 * len(held), bytes=sum(map(_size, held)))
         answers = iter(kept)

@@ -14,6 +14,7 @@ that reached its log is checkpointed and synced, and a write has succeeded: a fa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import time
 from collections import deque
@@ -113,13 +114,14 @@ class Writer:
     # --- the loop ---
     async def _run(self) -> None:
         while not self._stopping or self._appends or self._others:
+            if self.error is not None and not await self._heal():
+                self._refuse(self.error, self._appends, self._others)
+                await self._wait()
+                continue
             if not self._appends and not self._others:
                 await self._wait()
                 continue
             jobs = self._gather()
-            if self.error is not None and not await self._heal():
-                self._tell(Settled([(job, None, self.error) for job in jobs]))
-                continue
             try:
                 await self._settle(jobs)
             except Exception as error:  # whatever it is, nobody may wait forever
@@ -127,13 +129,11 @@ class Writer:
                 self._tell(Settled([(job, None, self.error) for job in jobs]))
 
     async def _wait(self) -> None:
-        """For a job; meanwhile an ailing store is tried now and then."""
+        """For a job; while the store ails, not longer than until it should be tried again."""
         self._woken.clear()
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PROBE_EVERY if self.error else None):
                 await self._woken.wait()
-        except TimeoutError:
-            await self._heal()
 
     def _gather(self) -> list[Job]:
         """The jobs whose turn it is, up to what one transaction should hold."""
@@ -202,11 +202,24 @@ class Writer:
         if not await self._disk.run(self._recover):
             return False
         landed, self._landed = self._landed, None
+        ailed, self.error = self.error, None  # only here: whoever finds the store healthy must know what has landed
         self._tell(Settled([], landed))
+        if landed is not None:  # what was asked before that may have been done by it
+            self._refuse(ailed, self._others)
         return True
 
+    def _refuse(self, error: Unavailable | None, *queues: deque[Job]) -> None:
+        jobs = list(chain.from_iterable(queues))
+        for queue in queues:
+            queue.clear()
+        if jobs:
+            self._tell(Settled([(job, None, error) for job in jobs]))
+
     def _recover(self) -> bool:
-        """Reopen, make durable whatever reached the log, see whether the commit in doubt did, and try a write."""
+        """Reopen, make durable whatever reached the log, see whether the commit in doubt did, and try a write.
+
+        Runs in the disk's thread, and so says by its result alone that the store is healthy.
+        """
         if time.monotonic() - self._tried < PROBE_EVERY:
             return False
         self._tried = time.monotonic()
@@ -219,10 +232,9 @@ class Writer:
             self._reload()
             probes = self._memory.counters.get(("store", "probe"), 0) + 1
             write(self._con, "set_counters", [("store", "probe", probes)])
-        except sqlite3.Error as error:
+        except Exception as error:  # whatever it is, the writer must live to try again
             self.error = unavailable(error)
             return False
-        self.error = None
         return True
 
     def _reload(self) -> None:
@@ -262,7 +274,7 @@ def load_memory(con: sqlite3.Connection, unfiled: int) -> Memory:
     return Memory({table: last or 0 for table, last in ids.items()}, counters, sites, arrivals.load(con, unfiled))
 
 
-def unavailable(error: sqlite3.Error) -> Unavailable:
+def unavailable(error: Exception) -> Unavailable:
     """SQLite's own code says which of ours it is; its text may name files and is left out."""
     name = getattr(error, "sqlite_errorname", "") or type(error).__name__
     if name.startswith("SQLITE_FULL"):

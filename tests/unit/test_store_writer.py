@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from engine.store import transaction, writer
 from engine.store.sqlite import SqliteStore
 from engine.store.temporary import temporary_store
 from engine.store.writer import Job, Writer
-from tests.store_kit import accept_orders, claim, commit, delivered, incoming, order, processed
+from tests.store_kit import HOUR, Clock, accept_orders, claim, commit, delivered, failed, incoming, order, processed
 
 
 class Failing:
@@ -130,6 +131,103 @@ def test_work_released_in_doubt_is_not_done_again(monkeypatch: pytest.MonkeyPatc
             await healthy(store)
             assert await claim(store, "deliver") == []
             assert (await store.ledger())["delivered"] == 1
+
+    asyncio.run(run())
+
+
+@contextmanager
+def slow_to_heal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The disk is well again, but until the end of this the loop has not heard of it."""
+    whole, go_on = Writer._recover, threading.Event()
+
+    def recover(self: Writer) -> bool:
+        if well := whole(self):
+            go_on.wait()
+        return well
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Writer, "_recover", recover)
+        try:
+            yield
+        finally:
+            go_on.set()
+
+
+def test_what_has_landed_is_known_before_the_store_is_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        async with quick_store(monkeypatch) as store:
+            (work,) = await accept_orders(store, 1)
+            break_disk(store, landed=True)
+            with slow_to_heal(monkeypatch):
+                with pytest.raises(Unavailable):
+                    await commit(store, delivered(work))
+                await store.release([work])
+                await asyncio.sleep(0.2)
+                assert await claim(store, "deliver") == []  # it would be sent again
+            await healthy(store)
+            assert await claim(store, "deliver") == []
+
+    asyncio.run(run())
+
+
+def test_an_attempt_in_doubt_that_is_committed_again_meanwhile_happens_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        async with quick_store(monkeypatch) as store:
+            (work,) = await accept_orders(store, 1)
+            break_disk(store, landed=True)
+            with slow_to_heal(monkeypatch):
+                with pytest.raises(Unavailable):
+                    await commit(store, delivered(work))
+                await asyncio.sleep(0.2)
+                again = asyncio.create_task(commit(store, delivered(work)))
+                await asyncio.sleep(0)
+            with pytest.raises(Unavailable):
+                await again
+            assert [row.status for row in await commit(store, delivered(work))] == ["conflict"]
+            assert (await store.stats())["deliveries"]["delivered"] == 1
+
+    asyncio.run(run())
+
+
+def test_an_attempt_that_landed_in_doubt_counts_and_belongs_to_whoever_claims_it_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def run() -> None:
+        clock = Clock()
+        async with quick_store(monkeypatch, clock=clock) as store:
+            (work,) = await accept_orders(store, 1)
+            break_disk(store, landed=True)
+            with pytest.raises(Unavailable):
+                await commit(store, failed(work, clock.now + HOUR))
+            await healthy(store)
+            assert [row.status for row in await commit(store, failed(work, clock.now + HOUR))] == ["conflict"]
+            clock.pass_by(HOUR)
+            (again,) = await claim(store, "deliver")
+            assert again.delivery is not None
+            assert (again.delivery.state, again.delivery.attempts) == ("retrying", 1)
+            assert [row.status for row in await commit(store, failed(work, clock.now + HOUR))] == ["conflict"]
+            await store.release([work])
+            assert await claim(store, "deliver") == []
+            assert [row.status for row in await commit(store, delivered(again))] == ["done"]
+
+    asyncio.run(run())
+
+
+def test_whatever_spoils_the_healing_nobody_waits_forever(monkeypatch: pytest.MonkeyPatch) -> None:
+    def spoiled(self: Writer) -> None:
+        raise ValueError("something on the disk is not what it was")
+
+    async def run() -> None:
+        async with quick_store(monkeypatch) as store, asyncio.timeout(60):
+            break_disk(store, landed=False)
+            with monkeypatch.context() as patch:
+                patch.setattr(Writer, "_reload", spoiled)
+                for number in range(3):
+                    with pytest.raises(Unavailable):
+                        await store.append([incoming(number)])
+                    await asyncio.sleep(0.05)
+            await healthy(store)
+            assert [row.status for row in await store.append([incoming(1)])] == ["new"]
 
     asyncio.run(run())
 
