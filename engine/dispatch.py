@@ -141,11 +141,9 @@ class Dispatch:
     def _tell(self, outcome: Outcome, result: Committed) -> None:
         if result.status != "done":
             return  # the facts changed meanwhile: the work is back in its lane and will be planned again
-        refusal = None
         if outcome.exceptions:
             logs.info("exception", message=outcome.work.message.id, code=outcome.exceptions[0].code)
-            refusal = _as_refusal(outcome.exceptions[0])
-        self._verdicts.settle(outcome.work.subject, refusal)
+        self._verdicts.settle(outcome.work.subject, _refusal(outcome))
 
     async def _give_way(self) -> float:
         """Let the loop turn; while messages arrive, until it has nothing else to do: senders wait for their answers,
@@ -235,5 +233,9 @@ def _expired(work: Work, row: Awaited | None) -> Outcome:
     return Outcome(work, settles=(settle,), exceptions=(correlate.overdue(row),))
 
 
-def _as_refusal(found: NewException) -> Refused:
-    return Refused(found.code, found.text, place=found.place, status=found.context.get("status", ""))
+def _refusal(outcome: Outcome) -> Refused | None:
+    """What the sender is told who waits for it: an exception of a delivery is none of the message."""
+    for found in outcome.exceptions:
+        if found.new_delivery is None and found.delivery is None:
+            return Refused(found.code, found.text, place=found.place, status=found.context.get("status", ""))
+    return None

@@ -26,7 +26,7 @@ class Verdicts:
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[int, asyncio.Future[Refused | None]] = {}
+        self._waiting: dict[int, list[asyncio.Future[Refused | None]]] = {}
         self._arrived = 0.0
 
     def arrived(self) -> None:
@@ -37,15 +37,22 @@ class Verdicts:
         return time.monotonic() - self._arrived < _LIVELY
 
     def expect(self, seq: int) -> asyncio.Future[Refused | None]:
-        return self._waiting.setdefault(seq, asyncio.get_running_loop().create_future())
+        """Each who waits has a future of their own: the sender of a duplicate waits for the same message."""
+        future: asyncio.Future[Refused | None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(seq, []).append(future)
+        return future
 
-    def forget(self, seq: int) -> None:
-        self._waiting.pop(seq, None)
+    def forget(self, seq: int, future: asyncio.Future[Refused | None]) -> None:
+        waiting = self._waiting.get(seq, [])
+        if future in waiting:
+            waiting.remove(future)
+        if not waiting:
+            self._waiting.pop(seq, None)
 
     def settle(self, seq: int, refusal: Refused | None) -> None:
-        waiting = self._waiting.pop(seq, None) if self._waiting else None
-        if waiting is not None and not waiting.done():
-            waiting.set_result(refusal)
+        for future in self._waiting.pop(seq, ()) if self._waiting else ():
+            if not future.done():
+                future.set_result(refusal)
 
 
 class Reception:
@@ -89,15 +96,15 @@ class Reception:
                 return await self._told(seq) if stored.state == "exception" else None
             return await waiting
         finally:
-            self._verdicts.forget(seq)
+            self._verdicts.forget(seq, waiting)
 
     async def _told(self, seq: int) -> Refused:
         """The refusal of a message that was processed before anyone waited for it."""
         thread = await self._store.thread([seq], limit=1)
-        mine = [found for found in thread.exceptions if found.message == seq and found.state == "open"]
+        mine = [found for found in thread.exceptions if found.message == seq and found.delivery is None]
         if not mine:
             raise Unavailable("store.read", "the exception of a refused message could not be read")
-        found = max(mine, key=lambda row: row.id)
+        found = max(mine, key=lambda row: (row.opened_at, -row.id))  # the first that its last run led to
         return Refused(found.code, found.text, place=found.place, status=found.context.get("status", ""))
 
     def _profile(self, site: Site, type: str) -> Profile:
