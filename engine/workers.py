@@ -26,7 +26,8 @@ LENGTH = struct.Struct("<Q")
 COMMAND = (sys.executable, "-m", "engine.worker")
 _WORTH = 8  # messages that are worth the way to the worker and back
 _PATIENCE = 30.0  # seconds for one answer; a worker that needs longer is replaced
-_AGAIN = 0.5  # seconds until one that ended by itself is replaced: whatever ended it may end the next
+_AGAIN = 0.5  # seconds until one that ended by itself is replaced: whatever ended it may end the next ...
+_UNFIT = 5.0  # ... and until one that never came so far: the site's files are wrong just now, or the machine is short
 
 copyreg.pickle(MappingProxyType, lambda proxy: (MappingProxyType, (dict(proxy),)))
 
@@ -89,24 +90,27 @@ class Workers:
             return None
 
     async def _live(self) -> None:
-        """One worker's life, from its start to its end."""
+        """One worker's life, from its start to its end; the next begins when there is work for it."""
         await self._wanted.wait()
+        self._wanted.clear()
         self._started_for = self._site().version
         pipe = asyncio.subprocess.PIPE
         process = self._process = await asyncio.create_subprocess_exec(
             *COMMAND, stdin=pipe, stdout=pipe, env=dict(self._environ)
         )
         assert process.stdout is not None
+        again = _UNFIT
         try:
             self._version = await _receive(process.stdout)
             logs.info("worker", pid=process.pid, site=self._version[:12])
+            again = _AGAIN
             while True:
                 answer = await _receive(process.stdout)
                 asked = self._asked.popleft()
                 if not asked.done():
                     asked.set_result(answer)
         except asyncio.IncompleteReadError:
-            await asyncio.sleep(_AGAIN)
+            await asyncio.sleep(again)
         finally:
             self._forget()
             await process.wait()

@@ -179,6 +179,32 @@ def test_a_worker_that_never_answers_is_replaced(site: Site, monkeypatch: pytest
     play(lambda: site, test)
 
 
+def test_a_worker_that_cannot_start_is_tried_again_only_for_work(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As while the site's files are wrong: it would start and end for ever, at the cost of those who work."""
+    started = list[Any]()
+    whole = asyncio.create_subprocess_exec
+
+    async def start(*args: Any, **options: Any) -> Any:
+        started.append(args)
+        return await whole(*args, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+    monkeypatch.setattr(workers, "COMMAND", (sys.executable, "-c", ""))
+    monkeypatch.setattr(workers, "_UNFIT", 0.0)
+
+    async def test(hands: Workers) -> None:
+        works = await received(site, 9)
+        for tries in (1, 2):
+            assert await hands.outcomes(works) == [None] * 9
+            async with asyncio.timeout(PATIENCE):
+                while len(started) < tries or children():  # noqa: ASYNC110 - its end is nothing to await
+                    await asyncio.sleep(0.02)
+            await asyncio.sleep(0.2)
+            assert len(started) == tries
+
+    play(lambda: site, test)
+
+
 def test_dispatch_keeps_what_the_worker_decided_and_decides_the_rest(site: Site) -> None:
     """The first half comes while there is no worker yet, the rest when there is one."""
 
