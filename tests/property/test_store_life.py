@@ -75,7 +75,9 @@ class Life(RuleBasedStateMachine):
         return self.runner.run(wait())
 
     def opened(self) -> SqliteStore:
-        store = SqliteStore(Path(self.folder.name) / "store.db", clock=self.clock, readers=1, most=6, memory=3_000, unfiled=4)
+        store = SqliteStore(
+            Path(self.folder.name) / "store.db", clock=self.clock, readers=1, most=6, memory=3_000, unfiled=4
+        )
         self.run(store.open())
         return store
 
