@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.store import damage
 from engine.store.lanes import Item
 from engine.store.reading import Row
 from engine.store.sql import queries, write
@@ -97,8 +98,8 @@ def keep_site(tx: Transaction, version: str, snapshot: bytes) -> None:
 
 
 # --- begin and end ---
-def start(con: sqlite3.Connection) -> int:
-    """Note that the store is in use; returns the last id of the work left over.
+def start(con: sqlite3.Connection, now: int) -> int:
+    """Note that the store is in use; returns the last id of the work left over. now: us.
 
     When the last run did not end in order, any delivery still open may have been sent: it is a possible duplicate.
     """
@@ -107,6 +108,7 @@ def start(con: sqlite3.Connection) -> int:
     if clean is not None and not clean[0]:
         con.execute(queries()["mark_possible_duplicates"])
     write(con, "set_counters", [("store", "clean", 0)])
+    damage.set_aside(con, now)
     last: int | None = con.execute(queries()["last_ids"]).fetchone()[5]
     con.execute("COMMIT")
     return last or 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zlib
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -45,10 +46,15 @@ def arrival(message: Message, work: int, site: int | None, lane: str, priority: 
                    dedup.hex() if dedup else "")  # fmt: skip
 
 
-def row(arrived: list[Arrival]) -> tuple[int, int, int, str]:
+def row(arrived: list[Arrival]) -> tuple[int, int, int, int, str]:
     """The row that one transaction adds."""
     facts = json.dumps(arrived, ensure_ascii=False, separators=(",", ":"))
-    return arrived[0].seq, arrived[-1].seq, arrived[-1].work, facts
+    first, last, work = arrived[0].seq, arrived[-1].seq, arrived[-1].work
+    return first, last, work, checksum(first, last, work, facts.encode()), facts
+
+
+def checksum(first: int, last: int, work: int, facts: bytes) -> int:
+    return zlib.crc32(facts, zlib.crc32(b"%d %d %d" % (first, last, work)))
 
 
 class _Waiting(NamedTuple):

@@ -9,10 +9,16 @@ INSERT INTO messages (seq, direction, channel, partner, format, type, control_id
 SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
 
 -- name: add_arrivals
-INSERT INTO arrivals (id, last, work, facts) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+INSERT INTO arrivals (id, last, work, crc, facts) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
 
 -- name: drop_arrivals
 DELETE FROM arrivals WHERE id IN (SELECT value FROM json_each(?))
+
+-- name: arrival_rows
+SELECT id, last, work, crc, CAST(facts AS BLOB) FROM arrivals
+
+-- name: bodies_without_message
+SELECT id, bytes FROM bodies WHERE id >= ? AND NOT EXISTS (SELECT 1 FROM messages WHERE seq = bodies.id / 4096) ORDER BY id
 
 -- name: arrived
 SELECT first, facts FROM arrived ORDER BY seq

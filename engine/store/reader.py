@@ -25,7 +25,7 @@ from engine.store.records import (
     StoredDocument,
     Thread,
 )
-from engine.store.sql import check_schema, connect_reader, schema_version
+from engine.store.sql import check_schema, connect_reader, newest_schema, schema_version
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -130,8 +130,11 @@ def _require(file: Path | str) -> None:
 def check(con: sqlite3.Connection) -> None:
     """Raise Unavailable unless this version can read the store."""
     check_schema(con)
-    if schema_version(con)[0] == 0:
+    number, name = schema_version(con)
+    if number == 0:
         raise Unavailable("store.missing", "there is no store yet", hint="start the daemon once")
+    if number < newest_schema():
+        raise Unavailable("store.schema", f"the store has the older schema {name}", hint="start the daemon once")
 
 
 def _pool(threads: int) -> ThreadPoolExecutor:

@@ -135,10 +135,14 @@ def schema_version(con: sqlite3.Connection) -> tuple[int, str]:
     return (row[0], row[1]) if row else (0, "")
 
 
+def newest_schema() -> int:
+    return int(_steps()[-1][:4])
+
+
 def check_schema(con: sqlite3.Connection) -> None:
     """Raise Unavailable (`store.schema`) when a newer Hilum has written this store."""
     number, name = schema_version(con)
-    newest = int(_steps()[-1][:4])
+    newest = newest_schema()
     if number > newest:
         raise Unavailable(
             "store.schema",

@@ -84,7 +84,7 @@ class SqliteStore(Reader):
         con = connect_writer(self.path)
         try:
             migrate(con, self._clock())
-            last = acting.start(con)
+            last = acting.start(con, self._clock())
         finally:
             con.close()
         _sync_folder(self.path.parent)

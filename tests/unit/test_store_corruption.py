@@ -13,7 +13,7 @@ from engine.errors import Unavailable
 from engine.store import reading
 from engine.store.reader import open_reader
 from engine.store.sqlite import SqliteStore
-from tests.store_kit import claim, commit, incoming, processed
+from tests.store_kit import claim, commit, conserved, incoming, processed
 
 SEED = 20261121
 FLIPS = 60
@@ -74,6 +74,50 @@ def test_work_with_altered_bytes_becomes_an_exception_and_its_lane_goes_on(path:
         await store.close()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("column", ["facts", "last", "work"])
+def test_received_messages_whose_shared_row_is_altered_become_exceptions_and_the_rest_goes_on(
+    column: str, path: Path
+) -> None:
+    """The row of the first twenty; those after them share another."""
+    con = sqlite3.connect(path)
+    facts = bytearray(con.execute("SELECT facts FROM arrivals").fetchone()[0], "utf-8")
+    facts[random.Random(SEED).randrange(len(facts))] ^= 0x80  # no text any more
+    altered = "CAST(? AS TEXT)" if column == "facts" else f"{column} + ?"
+    value = bytes(facts) if column == "facts" else -3
+
+    async def run() -> None:
+        store = SqliteStore(path)
+        await store.open()
+        await store.append([incoming(n) for n in (21, 22)])
+        await commit(store, *[processed(work) for work in await claim(store, "process") if work.subject == 20])
+        await store.close()
+        con.execute(f"UPDATE arrivals SET {column} = {altered} WHERE id = 1", (value,))
+        con.commit()
+        con.close()
+        await store_of_altered_arrivals(path)
+
+    asyncio.run(run())
+
+
+async def store_of_altered_arrivals(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    lost = [seq for seq in BODIES if seq != 20]
+    found = await store.exceptions()
+    assert sorted((row.code, row.message) for row in found) == [("store.corrupt", seq) for seq in lost]
+    for seq, raw in BODIES.items():
+        assert await store.body(seq) == raw
+    stats = await store.stats()
+    assert (stats["received"], stats["exception"], stats["in_flight"], stats["processed"]) == (22, 19, 2, 1)
+    ledger = await store.ledger()
+    assert conserved(ledger)
+    assert (ledger["exception"], ledger["exception"] + ledger["in_flight"]) == (19, 21)
+    assert [work.subject for work in await claim(store, "process")] == [21, 22]
+    assert [row.seq for row in await store.append([incoming(23)])] == [23]
+    assert [row.status for row in await store.append([incoming(1, raw=BODIES[1])])] == ["new"]
+    await store.close()
 
 
 def served(path: Path) -> dict[int, bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import re
 import sqlite3
@@ -13,9 +14,19 @@ import pytest
 from engine.errors import Unavailable
 from engine.store import sql
 from engine.store.reader import open_reader
-from engine.store.sql import connect_writer, matching, migrate, migrations, queries, schema_version, statement, write
+from engine.store.sql import (
+    CHUNKS,
+    connect_writer,
+    matching,
+    migrate,
+    migrations,
+    queries,
+    schema_version,
+    statement,
+    write,
+)
 from engine.store.sqlite import SqliteStore
-from tests.store_kit import fill, incoming
+from tests.store_kit import claim, fill, incoming
 
 BIG = ("messages", "bodies", "keys", "edges", "documents", "deliveries", "attempts", "acknowledgements", "exceptions")
 # Questions people ask now and then, or tests only: they may read a table from end to end, newest first.
@@ -114,6 +125,32 @@ def test_a_migration_that_fails_leaves_nothing_behind(monkeypatch: pytest.Monkey
         migrate(con, 2)
     assert schema_version(con)[0] < 9998
     assert con.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'half'").fetchone() == (0,)
+
+
+def test_a_store_of_each_older_schema_is_brought_up_to_date_with_all_its_work(tmp_path: Path) -> None:
+    async def run(number: int) -> None:
+        path = tmp_path / f"{number}.db"
+        con = connect_writer(path)
+        with pytest.MonkeyPatch.context() as patch:
+            older = migrations()[:number]
+            patch.setattr(sql, "migrations", lambda: older)
+            migrate(con, 1)
+        raw = b"MSH|^~\\&|WARD|7"
+        write(con, "add_messages", [(*_row(1)[:10], len(raw), hashlib.sha256(raw).digest(), *_row(1)[12:])])
+        write(con, "add_bodies", [(CHUNKS, 0, raw)])
+        write(con, "add_work", [(1, "process", "lane", 5, 0, 1, "")])
+        con.close()
+        with pytest.raises(Unavailable) as caught:
+            await open_reader(path)
+        assert caught.value.code == "store.schema"
+        store = SqliteStore(path)
+        await store.open()
+        (work,) = await claim(store, "process")
+        assert (work.message.control_id, work.message.body) == ("C1", raw)
+        await store.close()
+
+    for number in range(1, len(migrations())):
+        asyncio.run(run(number))
 
 
 def test_an_older_version_refuses_a_newer_schema_by_name(tmp_path: Path) -> None:
