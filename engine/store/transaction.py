@@ -120,7 +120,8 @@ class Transaction:
     def arrive(self, message: Message, *, dedup: bytes | None, lane: str, priority: int) -> None:
         """Take a message that only waits to be processed; its own row comes when it is filed."""
         item = Item(self.next_id("work"), lane, priority, self.now, message.seq, "", message)
-        if len(self._arrived) >= self._room or "\0" in message.control_id:  # SQLite ends a JSON text's value there
+        told = message.control_id + message.type + message.sender
+        if len(self._arrived) >= self._room or "\0" in told:  # SQLite ends a JSON text's value there
             self.add_message(message, dedup=dedup, lane=lane, priority=priority)
             self.add_work("process", item)
             return

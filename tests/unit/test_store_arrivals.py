@@ -168,12 +168,13 @@ def test_what_is_beyond_the_bound_gets_its_own_row_and_its_turn(tmp_path: Path) 
     run(tmp_path, test, unfiled=2)
 
 
-def test_a_control_id_that_sqlite_would_cut_is_kept_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["control_id", "type", "sender"])
+def test_a_text_that_sqlite_would_cut_is_kept_whole(name: str, tmp_path: Path) -> None:
     async def test(store: SqliteStore) -> None:
-        await store.append([incoming(1, control_id="A\0B", keys=())])
+        await store.append([incoming(1, keys=(), **{name: "A\0B"})])
         message = await store.get(1)
         assert message is not None
-        assert message.control_id == "A\0B"
+        assert getattr(message, name) == "A\0B"
 
     run(tmp_path, test)
 
