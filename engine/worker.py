@@ -35,8 +35,11 @@ def main() -> None:
         return  # the parent has said what is wrong with it, or will
     gc.freeze()
     _send(sink, planner.site.version)
-    while (works := _receive(source)) is not None:
-        _send(sink, [decide(work, planner) for work in works])
+    try:
+        while (works := _receive(source)) is not None:
+            _send(sink, [decide(work, planner) for work in works])
+    except BrokenPipeError:
+        os._exit(0)  # the parent is gone; nothing may try to write to it once more on the way out
 
 
 def decide(work: Work, planner: Planner) -> tuple[Any, ...] | None:

@@ -78,14 +78,15 @@ class Workers:
     async def _ask(self, works: Sequence[Work]) -> list[Any] | None:
         assert self._process is not None
         assert self._process.stdin is not None
+        asked = frame(list(works))
         future: asyncio.Future[list[Any] | None] = asyncio.get_running_loop().create_future()
         self._asked.append(future)
         try:
-            self._process.stdin.write(frame(list(works)))
+            self._process.stdin.write(asked)
             async with asyncio.timeout(_PATIENCE):
                 await self._process.stdin.drain()
                 return await future
-        except (ConnectionError, TimeoutError):
+        except (ConnectionError, RuntimeError, TimeoutError):  # uvloop raises RuntimeError on a closed pipe
             self._end()
             return None
 
@@ -110,6 +111,7 @@ class Workers:
                 if not asked.done():
                     asked.set_result(answer)
         except asyncio.IncompleteReadError:
+            self._forget()
             await asyncio.sleep(again)
         finally:
             self._forget()

@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
+import uvloop
 
 import channels
 from channels.simulate.requisitions import Plan, messages
@@ -69,17 +70,18 @@ def children() -> list[psutil.Process]:
     return [one for one in psutil.Process().children() if "engine.worker" in " ".join(one.cmdline())]
 
 
-def play(site: Callable[[], Site], test: Callable[[Workers], Awaitable[None]]) -> None:
-    async def playing() -> None:
-        hands = Workers(site, ENVIRON)
-        await hands.start()
-        try:
-            await test(hands)
-        finally:
-            await hands.stop()
-        assert not children()
+async def played(site: Callable[[], Site], test: Callable[[Workers], Awaitable[None]]) -> None:
+    hands = Workers(site, ENVIRON)
+    await hands.start()
+    try:
+        await test(hands)
+    finally:
+        await hands.stop()
+    assert not children()
 
-    asyncio.run(playing())
+
+def play(site: Callable[[], Site], test: Callable[[Workers], Awaitable[None]]) -> None:
+    asyncio.run(played(site, test))
 
 
 def shape(outcome: Outcome) -> tuple[Any, ...]:
@@ -136,6 +138,27 @@ def test_a_killed_worker_gives_its_work_back_and_is_replaced(site: Site) -> None
         assert [one.pid for one in children()] != [first.pid]
 
     play(lambda: site, test)
+
+
+def test_work_for_a_worker_that_is_just_dead_comes_back_at_once(site: Site) -> None:
+    """Neither the closed pipe nor the pause before the next worker may hold it up, on either event loop."""
+
+    async def test(hands: Workers) -> None:
+        works = await received(site, 9)
+        await ready(hands, works)
+        (first,) = children()
+        asked = [asyncio.create_task(hands.outcomes(works)) for _ in range(3)]
+        await asyncio.sleep(0)
+        first.kill()
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(*asked)
+            while hands._version:
+                assert len(await hands.outcomes(works)) == len(works)
+                await asyncio.sleep(0)
+        assert await hands.outcomes(works) == [None] * 9
+
+    play(lambda: site, test)
+    uvloop.run(played(lambda: site, test))
 
 
 def test_after_a_reload_the_worker_has_the_new_site_or_is_not_asked(site: Site) -> None:
