@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from pathlib import Path
 
@@ -18,7 +19,11 @@ from tests.functional.scene import ROOT, Scene, scene
 
 def worker_of(daemon: Running) -> psutil.Process | None:
     children = psutil.Process(daemon.pid).children()
-    return next((one for one in children if "engine.worker" in " ".join(one.cmdline())), None)
+    for one in children:
+        with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+            if "engine.worker" in " ".join(one.cmdline()):
+                return one
+    return None
 
 
 def flood(stage: Scene, seed: int) -> None:

@@ -67,7 +67,14 @@ async def ready(hands: Workers, works: Sequence[Work]) -> list[Outcome]:
 
 
 def children() -> list[psutil.Process]:
-    return [one for one in psutil.Process().children() if "engine.worker" in " ".join(one.cmdline())]
+    return [one for one in psutil.Process().children() if _is_worker(one)]
+
+
+def _is_worker(one: psutil.Process) -> bool:
+    try:
+        return "engine.worker" in " ".join(one.cmdline())
+    except psutil.Error:  # it has ended meanwhile
+        return False
 
 
 async def played(site: Callable[[], Site], test: Callable[[Workers], Awaitable[None]]) -> None:
