@@ -18,7 +18,8 @@ from engine.store.contract import MANY, Appended, Committed, Incoming, Outcome, 
 from engine.store.reader import Reader, open_reader
 from engine.store.sql import connect_writer, migrate
 from engine.store.transaction import Transaction
-from engine.store.writer import Job, Settled, Writer, unavailable
+from engine.store.trouble import unavailable
+from engine.store.writer import Job, Settled, Writer
 
 __all__ = ["SqliteStore", "open_reader"]
 

@@ -7,8 +7,10 @@ interval later each time, which costs several milliseconds a transaction.
 A crowd of appends goes first: senders wait for their answers, and nobody for an outcome. What else is to be kept goes
 with the crowd now and then, and with fewer appends always.
 
-A failed transaction fails every job in it. After that nothing is taken until the file has been reopened, everything
-that reached its log is checkpointed and synced, and a write has succeeded: a failed sync must never be trusted twice.
+A failed transaction fails every job in it. After that nothing is taken until the file has been reopened and a write has
+succeeded. A failed sync must never be trusted twice: the system may have dropped what it could not write, and report
+success the next time. SQLite does not count a commit whose sync failed, so the next write replaces it in the log. If it
+is counted all the same, the log is given up first, and for that nobody else may be reading from it.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from engine.store.contract import Incoming, Outcome
 from engine.store.disk import Disk
 from engine.store.sql import connect_writer, queries, write
 from engine.store.transaction import Effects, Memory, Transaction
+from engine.store.trouble import empty_log, is_mistake, unavailable
 
 MOST_ROWS = 256  # messages and outcomes of one transaction, about; the loop stands still while they are written
 MOST_BYTES = 8 << 20
@@ -51,6 +54,8 @@ class Job:
     bytes: int = 0
     alone: bool = False
 
+
+_NUMBER = ("store", "commit")  # counts the transactions
 
 Answer = tuple[Job, Any, BaseException | None]
 
@@ -84,6 +89,7 @@ class Writer:
         self._memory = load_memory(self._con, unfiled)
         self._doubt: tuple[int, Effects] | None = None
         self._landed: Effects | None = None  # of a commit in doubt that turned out to be durable
+        self._untrusted = False  # the log counts a commit whose sync failed
         self._tried = 0.0
         self.error: Unavailable | None = None
 
@@ -151,7 +157,7 @@ class Writer:
         try:
             settled = await self._commit(jobs)
         except sqlite3.DatabaseError as error:
-            if _is_mistake(error):
+            if is_mistake(error):
                 await self._settle_apart(jobs, error)
                 return
             self.error = unavailable(error)
@@ -188,7 +194,7 @@ class Writer:
         append.look_up(tx, chain.from_iterable(job.batch for job in jobs))
         outcome.look_up(tx, list(chain.from_iterable(job.outcomes for job in jobs)))
         answers: list[Answer] = [(job, job.run(tx), None) for job in jobs]
-        number = tx.count("store", "commit") + 1
+        number = tx.count(*_NUMBER) + 1
         tx.finish(number)
         self._doubt = number, tx.effects
         return answers, tx
@@ -216,7 +222,7 @@ class Writer:
             self._tell(Settled([(job, None, error) for job in jobs]))
 
     def _recover(self) -> bool:
-        """Reopen, make durable whatever reached the log, see whether the commit in doubt did, and try a write.
+        """Reopen, see whether the commit in doubt stands, make sure of it if so, and try a write.
 
         Runs in the disk's thread, and so says by its result alone that the store is healthy.
         """
@@ -224,18 +230,25 @@ class Writer:
             return False
         self._tried = time.monotonic()
         try:
-            self._con.close()
-            self._con = connect_writer(self._path)
-            busy, _, _ = self._con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            if busy:
-                return False
+            self._reopen()
             self._reload()
-            probes = self._memory.counters.get(("store", "probe"), 0) + 1
-            write(self._con, "set_counters", [("store", "probe", probes)])
+            if self._untrusted:
+                empty_log(self._con)
+                self._untrusted = False
+            self._probe()
         except Exception as error:  # whatever it is, the writer must live to try again
             self.error = unavailable(error)
             return False
         return True
+
+    def _reopen(self) -> None:
+        """The old connection closes last: while there is any, the log's index lives, and with it the knowledge which
+        commits count. An index made anew would count whatever can be read in the log."""
+        with contextlib.suppress(sqlite3.Error):
+            self._roll_back()
+        fresh = connect_writer(self._path)
+        self._con.close()
+        self._con = fresh
 
     def _reload(self) -> None:
         fresh = load_memory(self._con, self._unfiled)
@@ -247,8 +260,17 @@ class Writer:
         if self._doubt is not None:
             number, effects = self._doubt
             self._doubt = None
-            if fresh.counters.get(("store", "commit"), 0) == number:
-                self._landed = effects
+            if fresh.counters.get(_NUMBER, 0) == number:
+                self._untrusted = True
+                self._landed = self._landed or effects
+
+    def _probe(self) -> None:
+        """A commit like any other, which may fail like any other."""
+        number = self._memory.counters.get(_NUMBER, 0) + 1
+        self._doubt = number, Effects()
+        write(self._con, "set_counters", [(*_NUMBER, number)])
+        self._doubt = None
+        self._memory.counters[_NUMBER] = number
 
 
 def _take(waiting: deque[Job], most: int) -> list[Job]:
@@ -261,22 +283,8 @@ def _take(waiting: deque[Job], most: int) -> list[Job]:
     return jobs
 
 
-def _is_mistake(error: sqlite3.DatabaseError) -> bool:
-    """Whether what was asked is at fault, and not the disk."""
-    mistakes = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
-    return isinstance(error, mistakes) or getattr(error, "sqlite_errorname", "") == "SQLITE_ERROR"
-
-
 def load_memory(con: sqlite3.Connection, unfiled: int) -> Memory:
     ids = dict(zip(TABLES, con.execute(queries()["last_ids"]).fetchone(), strict=True))
     counters = {(kind, name): value for kind, name, value in con.execute(queries()["counters"])}
     sites = dict(con.execute(queries()["site_numbers"]).fetchall())
     return Memory({table: last or 0 for table, last in ids.items()}, counters, sites, arrivals.load(con, unfiled))
-
-
-def unavailable(error: Exception) -> Unavailable:
-    """SQLite's own code says which of ours it is; its text may name files and is left out."""
-    name = getattr(error, "sqlite_errorname", "") or type(error).__name__
-    if name.startswith("SQLITE_FULL"):
-        return Unavailable("store.full", "the store's disk is full", hint="make room; the store goes on by itself")
-    return Unavailable("store.write", f"the store could not be written ({name})", hint="see the disk's health")

@@ -16,6 +16,7 @@ import pytest
 from engine.errors import Unavailable
 from engine.message import Slot
 from engine.store import transaction, writer
+from engine.store.sql import connect_writer
 from engine.store.sqlite import SqliteStore
 from engine.store.temporary import temporary_store
 from engine.store.writer import Job, Writer
@@ -247,6 +248,97 @@ def test_a_full_disk_is_said_and_left_behind(monkeypatch: pytest.MonkeyPatch) ->
             assert await store.body(row.seq) == bytes(1 << 16)
 
     asyncio.run(run())
+
+
+# --- becoming healthy beside a reader ---------------------------------------------------------------------------------
+@contextmanager
+def snapshot(store: SqliteStore) -> Iterator[sqlite3.Connection]:
+    """A backup, or a forgotten shell: it reads the store as of now until it ends."""
+    con = sqlite3.connect(store.path, isolation_level=None)
+    con.execute("BEGIN")
+    con.execute("SELECT count(*) FROM bodies").fetchone()
+    yield con
+    con.close()
+
+
+def test_a_store_becomes_healthy_while_another_process_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        async with quick_store(monkeypatch) as store:
+            await store.append([incoming(1)])
+            with snapshot(store) as reader:
+                break_disk(store, landed=False)
+                with pytest.raises(Unavailable):
+                    await store.append([incoming(2)])
+                await healthy(store)
+                assert [row.status for row in await store.append([incoming(2)])] == ["new"]
+                assert reader.execute("SELECT count(*) FROM bodies").fetchone() == (1,)
+            works = await claim(store, "process")
+            assert [work.message.control_id for work in works] == ["CTL000001", "CTL000002"]
+
+    asyncio.run(run())
+
+
+def test_a_full_disk_is_left_behind_while_another_process_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        async with quick_store(monkeypatch) as store:
+            await store.append([incoming(1)])
+            with snapshot(store):
+                con = writer_of(store).connection
+                con.execute(f"PRAGMA max_page_count = {con.execute('PRAGMA page_count').fetchone()[0]}")
+                with pytest.raises(Unavailable):
+                    await store.append([incoming(2, raw=bytes(1 << 16))])
+                await healthy(store)
+                assert [row.status for row in await store.append([incoming(2, raw=bytes(1 << 16))])] == ["new"]
+
+    asyncio.run(run())
+
+
+def test_a_log_not_to_be_trusted_waits_for_its_readers_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        async with quick_store(monkeypatch) as store:
+            await store.append([incoming(1)])
+            with snapshot(store):
+                break_disk(store, landed=True)
+                with pytest.raises(Unavailable):
+                    await store.append([incoming(2)])
+                await asyncio.sleep(0.2)
+                for _ in range(3):
+                    with pytest.raises(Unavailable, match="while another process reads the store") as caught:
+                        await store.health()
+                    assert caught.value.code == "store.write"
+                    with pytest.raises(Unavailable):
+                        await store.append([incoming(3)])
+            await healthy(store)
+            assert [row.status for row in await store.append([incoming(2)])] == ["duplicate"]
+            assert (await store.ledger())["received"] == 3
+
+    asyncio.run(run())
+
+
+def test_the_log_outlives_the_connection_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever closes the last connection lets the log be read anew, with all that stands in it."""
+    calls = list[str]()
+
+    class Closing(Failing):
+        def close(self) -> None:
+            calls.append("close")
+            self._con.close()
+
+    def connect(path: Path) -> sqlite3.Connection:
+        calls.append("open")
+        return connect_writer(path)
+
+    async def run() -> None:
+        async with quick_store(monkeypatch) as store:
+            broken = Closing(writer_of(store).connection, landed=False)
+            writer_of(store)._con = broken  # type: ignore[assignment]
+            monkeypatch.setattr(writer, "connect_writer", connect)
+            with pytest.raises(Unavailable):
+                await store.append([incoming(1)])
+            await healthy(store)
+
+    asyncio.run(run())
+    assert calls[:2] == ["open", "close"]
 
 
 def test_jobs_are_refused_at_once_while_the_disk_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
