@@ -113,8 +113,11 @@ class Arrivals:
 
 def load(con: sqlite3.Connection, most: int) -> Arrivals:
     found = Arrivals(most)
-    for block, facts in con.execute(queries()["arrived"]):
-        found.add(block, [Arrival(*_list(facts))])
+    blocks = [(block, _list(facts)) for block, facts in con.execute(queries()["arrivals"])]
+    seqs = [one[0] for _, arrived in blocks for one in arrived]
+    filed = {seq for (seq,) in con.execute(queries()["filed"], (json.dumps(seqs),))}
+    for block, arrived in blocks:
+        found.add(block, [Arrival(*one) for one in arrived if one[0] not in filed])
     return found
 
 

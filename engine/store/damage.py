@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 
 from engine.store import arrivals
 from engine.store.reading import rows
@@ -19,15 +20,17 @@ _COUNTED = {"in_flight": -1, "exception": 1, "exceptions_open": 1}
 
 def set_aside(con: sqlite3.Connection, now: int) -> None:
     """Within the caller's transaction, before anyone reads an arrival. now: us."""
-    damaged, whole = list[int](), set[int]()
-    for first, last, work, crc, facts in rows(con, "arrival_rows"):
-        if arrivals.checksum(first, last, work, facts) == crc:
-            whole.update(seq for seq, *_ in json.loads(facts))
-        else:
-            damaged.append(first)
+    damaged = {block for block, sound, _ in _blocks(con) if not sound}
     if damaged:
+        whole = {seq for _, sound, facts in _blocks(con) if sound for seq, *_ in json.loads(facts)}
         _keep(con, _orphans(con, min(damaged), whole), now)
-        con.execute(queries()["drop_arrivals"], (json.dumps(damaged),))
+        con.execute(queries()["drop_arrivals"], (json.dumps(list(damaged)),))
+
+
+def _blocks(con: sqlite3.Connection) -> Iterator[tuple[int, bool, bytes]]:
+    """(id, whether it is as it was written, facts) of each row in `arrivals`; there may be more than memory is for."""
+    for first, last, work, crc, facts in con.execute(queries()["arrival_rows"]):
+        yield first, arrivals.checksum(first, last, work, facts) == crc, facts
 
 
 def _orphans(con: sqlite3.Connection, first: int, whole: set[int]) -> dict[int, bytes]:

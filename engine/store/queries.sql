@@ -20,8 +20,11 @@ SELECT id, last, work, crc, CAST(facts AS BLOB) FROM arrivals
 -- name: bodies_without_message
 SELECT id, bytes FROM bodies WHERE id >= ? AND NOT EXISTS (SELECT 1 FROM messages WHERE seq = bodies.id / 4096) ORDER BY id
 
--- name: arrived
-SELECT first, facts FROM arrived ORDER BY seq
+-- name: arrivals
+SELECT id, facts FROM arrivals ORDER BY id
+
+-- name: filed
+SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM messages WHERE seq = value)
 
 -- name: add_bodies
 INSERT INTO bodies (id, codec, bytes) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
@@ -188,8 +191,9 @@ SELECT max((SELECT coalesce(max(seq), 0) FROM messages), (SELECT coalesce(max(la
 SELECT id, lane, priority, due_at, subject, step FROM work WHERE id > :after AND kind = :kind ORDER BY id LIMIT :limit
 
 -- name: arrived_page
-SELECT work, lane, priority, at, seq, '' FROM arrived AS a
-WHERE last >= (SELECT min(last) FROM arrivals WHERE work > :after) AND work > :after ORDER BY first, seq LIMIT :limit
+SELECT work, lane, priority, at, seq, '' FROM arrived
+WHERE first >= (SELECT id FROM arrivals WHERE work > :after ORDER BY id LIMIT 1) AND work > :after
+ORDER BY first LIMIT :limit
 
 -- name: due_acknowledgements
 SELECT id, delivery, check_at FROM acknowledgements
@@ -202,9 +206,12 @@ SELECT * FROM message_facts WHERE seq IN (SELECT value FROM json_each(:ids))
 UNION ALL
 SELECT seq, direction, channel, partner, format, type, control_id, sender, at, size, sha256, state, duplicate_of, site, warnings,
        lane, priority
-FROM arrived
-WHERE EXISTS (SELECT 1 FROM json_each(:ids) AS wanted WHERE wanted.value BETWEEN first AND last)
-  AND seq IN (SELECT value FROM json_each(:ids))
+FROM (
+  SELECT DISTINCT block.id FROM json_each(:ids) AS wanted
+  CROSS JOIN arrivals AS block ON block.id = (SELECT max(id) FROM arrivals WHERE id <= wanted.value)
+  WHERE block.last >= wanted.value
+) AS near CROSS JOIN arrived ON arrived.first = near.id
+WHERE seq IN (SELECT value FROM json_each(:ids))
 ORDER BY seq
 
 -- name: body_chunks
@@ -316,11 +323,26 @@ WHERE m.seq < :before
 ORDER BY m.seq DESC LIMIT :limit
 
 -- name: find_arrived
+SELECT first, seq, direction, channel, partner, format, type, control_id, sender, at, size, sha256, state, duplicate_of, site,
+       warnings, lane, priority
+FROM arrived AS m
+WHERE m.first < :before AND m.seq < :before
+  AND (:partner = '' OR m.partner = :partner) AND (:channel = '' OR m.channel = :channel)
+  AND (:type = '' OR m.type = :type) AND (:state = '' OR m.state = :state)
+  AND (:direction = '' OR m.direction = :direction)
+  AND m.at >= :since AND (:until = 0 OR m.at < :until)
+ORDER BY m.first DESC
+
+-- name: find_arrived_by_key
 SELECT seq, direction, channel, partner, format, type, control_id, sender, at, size, sha256, state, duplicate_of, site, warnings,
        lane, priority
-FROM arrived AS m
+FROM (
+  SELECT id FROM arrivals WHERE (:kind = '' OR :kind = 'control') AND instr(facts, :quoted)
+  UNION SELECT (SELECT max(id) FROM arrivals WHERE id <= keys.seq) FROM keys
+        WHERE value = :key AND (:kind = '' OR kind = :kind)
+) AS near CROSS JOIN arrived AS m ON m.first = near.id
 WHERE m.seq < :before
-  AND (:key = '' OR m.control_id = :key AND (:kind = '' OR :kind = 'control')
+  AND (m.control_id = :key AND (:kind = '' OR :kind = 'control')
        OR m.seq IN (SELECT seq FROM keys WHERE value = :key AND (:kind = '' OR kind = :kind)))
   AND (:partner = '' OR m.partner = :partner) AND (:channel = '' OR m.channel = :channel)
   AND (:type = '' OR m.type = :type) AND (:state = '' OR m.state = :state)
@@ -333,7 +355,8 @@ SELECT seq, kind FROM keys WHERE value = :word ORDER BY seq DESC LIMIT :limit
 
 -- name: seqs_by_control_id
 SELECT seq FROM messages WHERE control_id = :word
-UNION ALL SELECT seq FROM arrived WHERE control_id = :word
+UNION ALL SELECT seq FROM (SELECT id FROM arrivals WHERE instr(facts, :quoted)) AS near
+CROSS JOIN arrived ON arrived.first = near.id WHERE control_id = :word
 ORDER BY seq DESC LIMIT :limit
 
 -- name: seq_by_uid

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from engine.message import Key
+from engine.store import reading
 from engine.store.arrivals import Arrivals
 from engine.store.contract import Outcome
 from engine.store.records import Search
@@ -101,6 +102,30 @@ def test_a_search_pages_through_the_filed_and_the_others_as_one(tmp_path: Path) 
             for kind in ("", "control"):
                 assert [row.seq for row in (await store.find(Search(key=key, kind=kind))).messages] == seqs
         assert (await store.find(Search(key="CTL000005", kind="interchange"))).messages == ()
+
+    run(tmp_path, test)
+
+
+def test_each_message_is_found_whatever_it_shares_its_row_with(tmp_path: Path) -> None:
+    async def test(store: SqliteStore) -> None:
+        odd = ['a"b', "a\\b", "a\tb", "Ärzte", "CTL000003"]
+        await accept(store, 1, 2)  # 1, 2
+        await process(store, 1)
+        await accept(store, 2, 3, 4, 2, 5)  # 3 to 7, two of them duplicates
+        await store.append([incoming(9, control_id=control, dedup=control, keys=()) for control in odd])  # 8 to 12
+        await accept(store, 6)
+        everyone = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]
+        found = await store.read(reading.messages, [99, *reversed(everyone)])
+        assert [message.seq for message in found] == everyone
+        for seq in everyone:
+            message = await store.get(seq)
+            assert message is not None
+            assert (message.seq, message.control_id) in [(row.seq, row.control_id) for row in found]
+        assert await store.get(14) is None
+        for seq, control in enumerate(odd, 8):
+            assert (seq, "control") in await store.seqs(control)
+            assert seq in [row.seq for row in (await store.find(Search(key=control))).messages]
+        assert [found.seq for found in (await store.find(Search(limit=4))).messages] == [13, 12, 11, 10]
 
     run(tmp_path, test)
 

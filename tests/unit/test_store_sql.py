@@ -80,6 +80,18 @@ def test_no_hot_statement_reads_a_whole_table(filled: sqlite3.Connection, name: 
     assert found == []
 
 
+@pytest.mark.parametrize("name", ["messages_by_seq", "arrived_page", "find_arrived"])
+def test_what_is_not_filed_yet_is_read_by_its_number(filled: sqlite3.Connection, name: str) -> None:
+    """There may be tens of thousands of rows, each with a text to take apart."""
+    assert [step for step in plan(filled, name) if re.match(r"SCAN block\b", step)] == []
+    assert any(re.match(r"SEARCH block USING INTEGER PRIMARY KEY", step) for step in plan(filled, name))
+
+
+def test_the_check_sees_a_look_through_all_that_is_not_filed(filled: sqlite3.Connection) -> None:
+    steps = filled.execute("EXPLAIN QUERY PLAN SELECT * FROM arrived WHERE seq = 1").fetchall()
+    assert any(step[3].startswith("SCAN block") for step in steps)
+
+
 def test_the_check_sees_a_missing_index(filled: sqlite3.Connection) -> None:
     filled.execute("BEGIN")
     filled.execute("DROP INDEX keys_by_seq")
