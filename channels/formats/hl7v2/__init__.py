@@ -20,7 +20,7 @@ from channels.formats.hl7v2.matching import Matched, match
 from channels.formats.hl7v2.paths import unknown
 from channels.formats.hl7v2.structure import MessageScope
 from channels.formats.hl7v2.syntax import Syntax, syntax
-from channels.formats.hl7v2.tree import Group, Message, cut
+from channels.formats.hl7v2.tree import Message, NewGroup, cut
 from engine.errors import Refused
 from engine.message import Unit
 from engine.plugin import Envelope, Enveloped, Format, Node, Opened, Part, PathError, Profile
@@ -37,7 +37,7 @@ class MessageStructure:
         self._definition = definition
 
     def blank(self) -> Message:
-        return Message(Group(self._definition), syntax())
+        return Message(NewGroup(self._definition), syntax())
 
     def leaves(self, node: Message) -> Iterable[tuple[str, str]]:
         return leaves(node)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from channels.formats.hl7v2.tree import Group
+from channels.formats.hl7v2.tree import Group, NewGroup, Segment
 from engine.errors import Refused
 
 Problem = tuple[str, str]  # text and place of what is wrong with a message's structure
@@ -32,11 +32,13 @@ class GroupDefinition:
     """A group's elements with what matching needs precomputed. The root of a structure is one with an empty name.
 
     asked: the elements that must be there, and the groups, which may lack something inside.
+    order: (name, whether it must be written, whether it is a group) as names stand in the group; a name that stands
+    twice has its last place. MSH need not be written: the envelope does it.
     table[i][name]: which element a segment belongs to when element i-1 was the last one seen (0: none yet).
     ranks: position of each element by name, the last where a name stands twice.
     """
 
-    __slots__ = ("asked", "elements", "firsts", "known", "name", "ranks", "table")
+    __slots__ = ("asked", "elements", "firsts", "known", "name", "order", "ranks", "table")
 
     def __init__(self, name: str, elements: tuple[Element, ...]) -> None:
         self.name = name
@@ -45,6 +47,12 @@ class GroupDefinition:
         self.firsts = _firsts(elements)
         self.table = tuple(_next(elements, last) for last in range(-1, len(elements)))
         self.ranks = {element.name: rank for rank, element in enumerate(elements)}
+        required = {element.name for element in elements if element.required and element.name != "MSH"}
+        self.order = tuple(
+            (element.name, element.name in required, element.group is not None)
+            for rank, element in enumerate(elements)
+            if self.ranks[element.name] == rank
+        )
         self.known: frozenset[str] = frozenset().union(
             *(element.group.known if element.group else {element.name} for element in elements)
         )
@@ -127,10 +135,8 @@ def refusal(text: str, place: str) -> Refused:
 def absent(group: Group, path: str = "") -> list[Problem]:
     """The required elements a written tree does not have."""
     problems: list[Problem] = []
-    index = group.index
-    find = index.get if index.layout is None else index.__getitem__  # which unfolds what was received
     for element in group.definition.asked:
-        found = find(element.name)
+        found = group.index[element.name]
         if not found:
             problems += [missing(path, element)] if element.required else []
         elif element.group:
@@ -138,3 +144,20 @@ def absent(group: Group, path: str = "") -> list[Problem]:
                 place = f"{element.name}[{position}]"
                 problems += absent(inner, f"{path}/{place}" if path else place)
     return problems
+
+
+def gather(group: NewGroup, segments: list[Segment]) -> bool:
+    """Add a written group's segments in their order; False where something required is absent."""
+    whole = True
+    index = group.index
+    for name, required, inner in group.definition.order:
+        found = index.get(name)
+        if not found:
+            whole = whole and not required
+        elif inner:
+            for each in found:
+                whole = gather(each, segments) and whole
+        else:
+            segments += found
+    segments += group.strays
+    return whole

@@ -8,7 +8,7 @@ from itertools import islice
 from channels.formats.hl7v2.access import Read, Spot, Write, reader, writer
 from channels.formats.hl7v2.paths import Step, Target
 from channels.formats.hl7v2.syntax import Syntax
-from channels.formats.hl7v2.tree import HEADERS, Group, Node, Segment
+from channels.formats.hl7v2.tree import HEADERS, Group, NewGroup, Node, Segment
 from engine.plugin import Null, Value
 
 Find = Callable[[Node], "Segment | None"]
@@ -98,7 +98,7 @@ def add_group(group: Group, name: str) -> Group:
     element = group.definition.element(name)
     if element is None or element.group is None:
         raise LookupError(f"{name} is not a group of {group.definition.name or 'the message'}")
-    made = Group(element.group)
+    made = NewGroup(element.group)
     group.insert(name, made)
     return made
 

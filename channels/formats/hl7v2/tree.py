@@ -8,6 +8,7 @@ outward. Trees hold no references upward and need no garbage collector.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from channels.formats.hl7v2.syntax import Syntax
@@ -72,27 +73,26 @@ class Segment:
 
 
 class Index(dict[str, list[Any]]):
-    """What stands in a group, by name: segments, or groups. Empty for what is not there.
+    """What stands in a received group, by name: segments, or groups. Empty for what is not there.
 
-    Of a received message, it is made from `lines` where `layout` says, name by name as they are asked for.
+    It is made from `lines` where `layout` says, name by name as they are asked for.
     """
 
     __slots__ = ("layout", "lines")
 
-    def __init__(self, layout: Layout | None = None, lines: Lines | None = None) -> None:
+    def __init__(self, layout: Layout, lines: Lines) -> None:
         self.layout = layout
         self.lines = lines
 
     def __missing__(self, name: str) -> list[Any]:
         found: list[Any] = []
         self[name] = found
-        if self.layout is not None and self.lines is not None:
-            texts, ends, syntax = self.lines
-            for place in self.layout.places.get(name, ()):
-                if isinstance(place, int):
-                    found.append(Segment(texts[place], syntax, ends[place]))
-                else:
-                    found.append(Group(place.definition, Index(place, self.lines)))
+        texts, ends, syntax = self.lines
+        for place in self.layout.places.get(name, ()):
+            if isinstance(place, int):
+                found.append(Segment(texts[place], syntax, ends[place]))
+            else:
+                found.append(Group(place.definition, Index(place, self.lines)))
         return found
 
 
@@ -101,9 +101,9 @@ class Group:
 
     __slots__ = ("_children", "definition", "index")
 
-    def __init__(self, definition: GroupDefinition, index: Index | None = None) -> None:
+    def __init__(self, definition: GroupDefinition, index: Index) -> None:
         self.definition = definition
-        self.index = Index() if index is None else index
+        self.index: dict[str, list[Any]] = index
         self._children: list[Segment | Group] | None = None
 
     @property
@@ -111,8 +111,8 @@ class Group:
         children = self._children
         if children is None:
             index = self.index
-            order = index.layout.order if index.layout else ()
-            children = self._children = [index[name][position] for name, position in order]
+            assert isinstance(index, Index)
+            children = self._children = [index[name][position] for name, position in index.layout.order]
         return children
 
     def insert(self, name: str, child: Segment | Group) -> None:
@@ -141,6 +141,31 @@ class Group:
 
 def _name(child: Segment | Group) -> str:
     return child.id if isinstance(child, Segment) else child.definition.name
+
+
+class NewGroup(Group):
+    """A group that is written: what it holds stands where the structure says, whenever it came.
+
+    strays: what the structure does not know, in the order it came; it stands at the end.
+    """
+
+    __slots__ = ("strays",)
+
+    def __init__(self, definition: GroupDefinition) -> None:
+        self.definition = definition
+        self.index: dict[str, list[Any]] = defaultdict(list)
+        self.strays: list[Segment] = []
+
+    @property
+    def children(self) -> list[Segment | Group]:
+        index = self.index
+        known = [child for name, _, _ in self.definition.order for child in index.get(name, ())]
+        return [*known, *self.strays]
+
+    def insert(self, name: str, child: Segment | Group) -> None:
+        self.index[name].append(child)
+        if name not in self.definition.ranks and isinstance(child, Segment):  # every group is known
+            self.strays.append(child)
 
 
 class Repetition:

@@ -9,10 +9,10 @@ from functools import lru_cache
 
 from channels.formats.hl7v2.charset import codec_named
 from channels.formats.hl7v2.definitions import structure_of
-from channels.formats.hl7v2.grammar import absent, refusal
+from channels.formats.hl7v2.grammar import absent, gather, refusal
 from channels.formats.hl7v2.header import STANDARD, Separators, legal_separators
 from channels.formats.hl7v2.syntax import Syntax, syntax
-from channels.formats.hl7v2.tree import Message
+from channels.formats.hl7v2.tree import Message, NewGroup, Segment
 from engine.errors import Refused
 from engine.plugin import Envelope, Enveloped
 
@@ -31,15 +31,15 @@ def envelop(message: Message, envelope: Envelope) -> Enveloped:
     Options: `separators` (MSH-1 and MSH-2, default `|^~\\&`), `version` (MSH-12), `charset` (an MSH-18 name; without it
     UTF-8, which is named only when the message is not ASCII). Raises Refused at the place of what cannot be written.
     """
-    _check_structure(message)
-    source = message.syntax
-    header = _header(message, envelope)
-    target = _target(envelope.options.get("separators", "") or _STANDARD_MARKS)
-    segments = [segment.fields for segment in message.at.segments() if segment.id != "MSH"]
-    lines = [line for fields in segments if len(line := _respell(fields, source, target)) > 3]
-    lines.insert(0, _respell_header(header, source, target))
-    data = _encoded(lines, header, source, target, envelope.options.get("charset", ""))
-    return Enveloped((data,), (_decoded(header, 10, source).encode(),))
+    segments, source, options = _segments(message), message.syntax, envelope.options
+    target = _target(options.get("separators", "") or _STANDARD_MARKS)
+    header, told, named = _header(message, envelope, target)
+    written = [segment.values or segment.fields for segment in segments if segment.id != "MSH"]
+    if source.separators != target.separators:
+        written = [[_translate(field, source, target) for field in fields] for fields in written]
+    lines = [line for fields in written if len(line := _line(fields, target)) > 3]
+    data = _encoded(header, lines, target, named, options.get("charset", ""))
+    return Enveloped((data,), (told.encode(),))
 
 
 def control_id(identity: str, version: str) -> str:
@@ -51,38 +51,51 @@ def control_id(identity: str, version: str) -> str:
     return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
-def _check_structure(message: Message) -> None:
-    for text, place in absent(message.at):
-        if place != "MSH":
-            raise refusal(text, place)
+def _segments(message: Message) -> list[Segment]:
+    """A message's segments in their order. Raises Refused (`hl7.structure`) where one is missing."""
+    segments: list[Segment] = []
+    root = message.at
+    if not (isinstance(root, NewGroup) and gather(root, segments)):
+        for text, place in absent(root):
+            if place != "MSH":
+                raise refusal(text, place)
+        segments = root.segments()
+    return segments
 
 
 # --- MSH --------------------------------------------------------------------------------------------------------------
-def _header(message: Message, envelope: Envelope) -> list[str]:
-    """MSH-n at n: what the mapping wrote of it, and the rest from the envelope. The tree is left as it is."""
+def _header(message: Message, envelope: Envelope, target: Syntax) -> tuple[list[str], str, str]:
+    """MSH as it is spelled, MSH-n at n - 1: what the mapping wrote of it, and the rest from the envelope. With it the
+    control id, and the charset that the mapping named. The tree is left as it is.
+    """
     source, written = message.syntax, message.at.index["MSH"]
     own: list[str] = written[0].fields if written else []
     version = _decoded(own, 12, source) or envelope.options.get("version", DEFAULT_VERSION)
     ours, theirs = envelope.ours.get("hl7", ""), envelope.theirs.get("hl7", "")
-    header = [*_constants(source, envelope.type, version, ours, theirs, envelope.usage)]
-    header[7] = _timestamp(envelope.at)
-    header[10] = source.encode(control_id(envelope.id, version))
-    if own:
-        header += [""] * (len(own) - len(header))
-        for number, value in enumerate(own):
-            header[number] = value or header[number]
-    return header
+    told = control_id(envelope.id, version)
+    header = [*_constants(source, target, envelope.type, version, ours, theirs, envelope.usage)]
+    header[6] = _timestamp(envelope.at)
+    header[9] = target.encode(told)
+    if not own:
+        return header, told, ""
+    header += [""] * (len(own) - 1 - len(header))
+    for number, value in enumerate(own[3:], 2):
+        if value:
+            header[number] = _translate(value, source, target)
+    return header, _decoded(header, 9, target), _decoded(own, 18, source)
 
 
 @lru_cache(maxsize=256)
-def _constants(source: Syntax, kind: str, version: str, ours: str, theirs: str, usage: str) -> tuple[str, ...]:
-    """MSH-0 to MSH-12 but for the time (7) and the control id (10), as partners have it configured."""
+def _constants(
+    source: Syntax, target: Syntax, kind: str, version: str, ours: str, theirs: str, usage: str
+) -> tuple[str, ...]:
+    """MSH-1 to MSH-12 but for the time (7) and the control id (10), as partners have it configured."""
     application, _, facility = ours.partition("|")
     their_application, _, their_facility = theirs.partition("|")
     names = (application, facility, their_application, their_facility)
-    spelled = [_components(source, name) for name in names]
-    kind = _components(source, _type(kind, version))
-    return ("MSH", source.field, source.separators.encoding, *spelled, "", "", kind, "", usage, version)
+    spelled = [_components(source, name) for name in (*names, "", "", _type(kind, version))]
+    fields = [_translate(field, source, target) for field in (*spelled, "", usage, version)]
+    return ("MSH", target.separators.encoding, *fields)
 
 
 def _type(kind: str, version: str) -> str:
@@ -122,20 +135,10 @@ def _target(marks: str) -> Syntax:
     return syntax(Separators(*marks), "utf-8")
 
 
-def _respell_header(header: Sequence[str], source: Syntax, target: Syntax) -> str:
-    return target.field.join(("MSH", target.separators.encoding, _respell(header[3:], source, target)))
-
-
-def _respell(fields: Sequence[str], source: Syntax, target: Syntax) -> str:
-    """Fields with the receiver's separators, without trailing empty ones."""
-    size = len(fields)
-    while size and not fields[size - 1]:
-        size -= 1
-    if size < len(fields):
-        fields = fields[:size]
-    if source.separators != target.separators:
-        fields = [_translate(value, source, target) for value in fields]
-    return target.field.join(fields)
+def _line(fields: Sequence[str], target: Syntax) -> str:
+    """A segment's text, without trailing empty fields."""
+    text = target.field.join(fields)
+    return text if fields[-1] else text.rstrip(target.field)
 
 
 def _translate(field: str, source: Syntax, target: Syntax) -> str:
@@ -151,23 +154,26 @@ def _translate(field: str, source: Syntax, target: Syntax) -> str:
     )
 
 
-def _encoded(lines: list[str], header: list[str], source: Syntax, target: Syntax, charset: str) -> bytes:
+def _encoded(header: list[str], lines: list[str], target: Syntax, named: str, charset: str) -> bytes:
     """The message's bytes, with MSH-18 naming what they are written in. Raises Refused (`hl7.charset`)."""
-    named = _decoded(header, 18, source)
     codec = codec_named(named or charset or UTF8)
     if not codec:
         raise Refused("hl7.charset", "the character set to write is not one we know", place="MSH-18")
-    lines.append("")
-    text = "\r".join(lines)
-    if not named and (charset or not text.isascii()):
-        header += [""] * (19 - len(header))
-        header[18] = charset or UTF8
-        lines[0] = _respell_header(header, source, target)
-        text = "\r".join(lines)
+    if charset and not named:
+        _name_charset(header, charset)
+    text = "\r".join([_line(header, target), *lines, ""])
+    if not (named or charset or text.isascii()):
+        _name_charset(header, UTF8)
+        text = "\r".join([_line(header, target), *lines, ""])
     try:
         return text.encode(codec)
     except UnicodeEncodeError as error:
         raise _unwritable(text[: error.start], codec, target) from None
+
+
+def _name_charset(header: list[str], charset: str) -> None:
+    header += [""] * (18 - len(header))
+    header[17] = charset
 
 
 def _unwritable(before: str, codec: str, target: Syntax) -> Refused:
