@@ -411,12 +411,13 @@ moving AS (
 SELECT 'received' AS fate, coalesce(sum(value), 0) FROM counters WHERE kind = 'tally' AND name = 'received'
 UNION ALL
 SELECT CASE
+         WHEN state NOT IN ('received', 'processed', 'filtered', 'exception', 'duplicate') THEN NULL
          WHEN state = 'duplicate' THEN 'duplicate'
          WHEN seq IN (SELECT seq FROM troubled) THEN 'exception'
          WHEN state = 'received' OR seq IN (SELECT seq FROM moving) THEN 'in_flight'
          WHEN state = 'filtered' THEN 'filtered'
-         ELSE 'delivered'
+         WHEN state = 'processed' OR state = 'exception' AND seq IN (SELECT message FROM exceptions) THEN 'delivered'
        END AS found, count(*)
 FROM (
   SELECT seq, state FROM messages WHERE direction = 'in' UNION ALL SELECT seq, state FROM arrived
-) GROUP BY found
+) GROUP BY found HAVING found IS NOT NULL

@@ -1,4 +1,4 @@
-"""The conservation law can fail: a store that has lost a message is found out."""
+"""The conservation law can fail: a store that has lost a message, or no longer says what became of it, is found out."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ from engine.store.sqlite import SqliteStore
 from tests.functional.scene import conserved, ledger
 from tests.store_kit import fill, incoming
 
+FIRST, LAST = (
+    f"WHERE seq = (SELECT {end}(seq) FROM messages WHERE direction = 'in')" for end in ("min", "max")
+)  # of those that were delivered
 LOST = {
-    "what was delivered": "DELETE FROM messages WHERE seq = (SELECT max(seq) FROM messages WHERE direction = 'in')",
+    "what was delivered": f"DELETE FROM messages {LAST}",
     "what nobody has looked at yet": "DELETE FROM arrivals",
+    "what is in a state that there is not": f"UPDATE messages SET state = 'mislaid' {FIRST}",
+    "what has failed and is on no list": f"UPDATE messages SET state = 'exception' {FIRST}",
 }
 
 
