@@ -1,7 +1,8 @@
 """The daemon: start, reload, stop. Senders and pipeline run before the first listener takes a byte.
 
 SIGTERM and SIGINT drain: listeners stop first, then what is in hand is committed. SIGHUP reloads the site: it is read,
-checked and compiled whole before it replaces the old one; a bad site changes nothing.
+checked and compiled whole before it replaces the old one; a bad site changes nothing. What is sent during the
+start takes effect when that is done.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from engine import logs, wiring, worklist
+from engine import logs, signals, wiring, worklist
 from engine.control import ControlServer
 from engine.errors import ConfigError, HilumError, Unavailable
 from engine.home import SOCKET, home
@@ -72,6 +73,7 @@ class Daemon:
             _collect_from_here()
             logs.info("ready", site=self._site.version[:12], listeners=",".join(engine.listeners), pid=os.getpid())
             await self._stopping.wait()
+            signals.hold()  # the event loop takes its handlers along when it closes
             logs.info("stopping", pid=os.getpid())
 
     def _listen_to_signals(self, store: Store) -> None:
@@ -86,6 +88,7 @@ class Daemon:
             task.add_done_callback(reloads.discard)
 
         loop.add_signal_handler(signal.SIGHUP, reload)
+        signals.release()
 
     async def _reload_quietly(self, store: Store) -> None:
         with contextlib.suppress(HilumError):

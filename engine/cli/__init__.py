@@ -34,10 +34,14 @@ _FEW_COLLECTIONS = 50_000  # a verb makes much and drops little: looking for gar
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """The console script. Exit codes: 0 ok, 1 problems, 2 usage, 3 configuration, 4 not allowed, 5 not found,
     6 cannot reach, 7 refused, 8 waited too long, 130 interrupted."""
+    words = sys.argv[1:] if args is None else args
+    if list(words) == ["run"]:
+        from engine import signals
+
+        signals.hold()  # before all that a start takes its time for; the daemon releases them
     gc.set_threshold(_FEW_COLLECTIONS)
     from engine.errors import HilumError
 
-    words = sys.argv[1:] if args is None else args
     try:
         sys.exit(_answer(words))
     except HilumError as error:

@@ -77,8 +77,8 @@ class Scene:
     def ledger(self) -> dict[str, int]:
         return ledger(self.home / "store.db")
 
-    def until(self, condition: Callable[[], bool], what: str, timeout: float = PATIENCE) -> None:
-        wait_for(condition, timeout, what, pause=0.05)
+    def until(self, condition: Callable[[], bool], what: str, timeout: float = PATIENCE, pause: float = 0.05) -> None:
+        wait_for(condition, timeout, what, pause)
 
     def settled(self, timeout: float = PATIENCE) -> dict[str, int]:
         """Wait until nothing is in flight; the ledger then."""
