@@ -27,6 +27,8 @@ _REST = 0.05  # seconds that senders may keep the pipeline waiting with such tur
 _ROUNDS = 8  # going on at once: while one is committed, the next is being decided
 _ROUND = 32  # messages; what is decided waits for the others of its round, and a crash costs no more than that
 _LANES = 8  # of a round; the others are for the next
+_ROUND_BYTES = 1 << 20  # of a round's messages; a larger one goes alone
+_BYTES = 8 << 20  # claimed by all rounds together, beyond which the next one waits
 _PULL = 256
 _THREAD = 5_000  # messages of a thread looked through for what a replayed message has caused before
 _DEFECT = "internal.defect"
@@ -58,6 +60,10 @@ class Dispatch:
         self._tasks: list[asyncio.Task[None]] = []
         self._commits: set[asyncio.Task[bool]] = set()
         self._turn = asyncio.Lock()  # one round decides at a time, or each would take the others for senders
+        self._claiming = asyncio.Lock()  # one round claims at a time, or all would together claim too much
+        self._claimed = 0  # bytes
+        self._room = asyncio.Event()
+        self._room.set()
 
     async def start(self) -> None:
         parts = [("dispatch", self._process)] * _ROUNDS + [("deadlines", self._deadlines)]
@@ -71,10 +77,26 @@ class Dispatch:
         await asyncio.gather(*self._commits, return_exceptions=True)
 
     async def _process(self) -> None:
-        lanes = await self._store.pull("process", _ROUND, wait=1.0, lanes=_LANES)
-        works = [work for _, lane in lanes for work in lane]
-        if works:
-            await self._keep(await self._decided(works))
+        """One round, from its claim to its commit."""
+        async with self._claiming:
+            await self._room.wait()
+            lanes = await self._store.pull("process", _ROUND, wait=1.0, lanes=_LANES, bytes=_ROUND_BYTES)
+            works = [work for _, lane in lanes for work in lane]
+            size = sum([work.message.size for work in works])
+            self._hold(size)
+        try:
+            if works:
+                await self._keep(await self._decided(works))
+        finally:
+            self._hold(-size)
+
+    def _hold(self, size: int) -> None:
+        """So many more bytes are claimed, or fewer."""
+        self._claimed += size
+        if self._claimed < _BYTES:
+            self._room.set()
+        else:
+            self._room.clear()
 
     async def _decided(self, works: Sequence[Work]) -> list[Outcome]:
         try:

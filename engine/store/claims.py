@@ -136,16 +136,16 @@ class Claims:
         return self._given[work.kind].get(work.id) is work
 
     # --- claiming ---
-    async def pull(self, kind: str, limit: int, wait: float, lanes: int) -> Lanes:
+    async def pull(self, kind: str, limit: int, wait: float, lanes: int, bytes: int) -> Lanes:
         until = time.monotonic() + wait
         while True:
-            found = await self._pull_now(kind, limit, lanes) if self._able() else []
+            found = await self._pull_now(kind, limit, lanes, bytes) if self._able() else []
             left = until - time.monotonic()
             if found or left <= 0 or self._shut:
                 return found
             await self._pause(kind, left)
 
-    async def _pull_now(self, kind: str, limit: int, lanes: int) -> Lanes:
+    async def _pull_now(self, kind: str, limit: int, lanes: int, bytes: int) -> Lanes:
         if kind == DEADLINE:
             return await self._pull_deadlines(limit)
         backlog = self._backlogs[kind]
@@ -153,37 +153,48 @@ class Claims:
         if not self._able():
             return []  # what is in doubt since then may be done
         claimed = backlog.lanes.claim(limit, self._clock(), lanes)
-        items = [item for _, lane in claimed for item in lane]
         try:
-            works = await self._works(kind, items)
+            works = await self._works(kind, claimed, bytes)
         except BaseException:
-            for item in items:
-                self._given[kind].pop(item.id, None)
-                backlog.lanes.release(item.id)
+            for _, lane in claimed:
+                for item in lane:
+                    self._given[kind].pop(item.id, None)
+                    backlog.lanes.release(item.id)
             raise
         whole = [(name, [works[item.id] for item in lane if item.id in works]) for name, lane in claimed]
         return [(name, lane) for name, lane in whole if lane]
 
-    async def _works(self, kind: str, items: Sequence[Item]) -> dict[int, Work]:
-        """Claimed pieces with all they need, by id; those whose bytes are altered become exceptions instead."""
+    async def _works(self, kind: str, claimed: Sequence[tuple[str, list[Item]]], bytes: int) -> dict[int, Work]:
+        """Claimed pieces with all they need, by id. What is beyond so many bytes goes back; those whose bytes are
+        altered become exceptions instead.
+        """
         backlog = self._backlogs[kind]
+        missing = [item for _, lane in claimed for item in lane if item.message is None]
+        loaded = await self._read(load_items, kind, missing, bytes) if missing else {}
         works: dict[int, Work] = {}
-        missing: list[Item] = []
-        for item in items:
-            message, delivery = backlog.take(item)
-            if message is None:
-                missing.append(item)
-            else:
-                works[item.id] = _work(kind, item, message, delivery)
-        if missing:
-            loaded = await self._read(load_items, kind, missing)
-            found = {item.id: _work(kind, item, *loaded[item.id][:2]) for item in missing}
-            altered = [found.pop(id) for id in list(found) if loaded[id].corrupt]
-            works |= found
-            if altered:
-                self._given[kind].update((work.id, work) for work in altered)
-                await self._refuse([_refusal(work) for work in altered])
+        altered: list[Work] = []
+        left, beyond = bytes, list[Item]()
+        for _, lane in claimed:
+            for position, item in enumerate(lane):
+                message, delivery, corrupt = loaded.get(item.id) or (item.message, item.delivery, False)
+                if message is None or (message.size > left and works):
+                    beyond += lane[position:]  # never one behind it, for the sake of the order
+                    break
+                left -= message.size
+                backlog.take(item)
+                work = _work(kind, item, message, delivery)
+                if corrupt:
+                    altered.append(work)
+                else:
+                    works[item.id] = work
         self._given[kind].update(works)
+        if altered:
+            self._given[kind].update((work.id, work) for work in altered)
+            await self._refuse([_refusal(work) for work in altered])
+        if beyond:
+            for item in beyond:
+                backlog.lanes.release(item.id)
+            self.wake()
         return works
 
     async def _load(self, kind: str, backlog: Backlog) -> None:

@@ -262,11 +262,14 @@ class Store(StoreReader, Protocol):
         """Store received messages; returns after commit and sync. Raises Unavailable when that failed."""
         ...
 
-    async def pull(self, kind: str, limit: int, wait: float = 0.0, lanes: int = MANY) -> list[tuple[str, list[Work]]]:
+    async def pull(
+        self, kind: str, limit: int, wait: float = 0.0, lanes: int = MANY, bytes: int = MANY
+    ) -> list[tuple[str, list[Work]]]:
         """Claim due work of a kind by priority then age: per lane, consecutive items in order, oldest first.
 
         limit: pieces in all, which the lanes share evenly. lanes: how many of them at most; fewer leave others for
-        whoever pulls next while these are closed.
+        whoever pulls next while these are closed. bytes: of the messages' bodies together; only the very first piece is
+        given whatever its size.
 
         A lane with unfinished claimed work, or whose head is not due, gives nothing. Waits up to `wait` seconds for
         the first item. Claims live as long as this process: after a crash all work is there again, and deliveries

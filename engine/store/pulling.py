@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from engine.message import Delivery, Message
@@ -36,26 +37,29 @@ def work_page(con: sqlite3.Connection, kind: str, after: int, limit: int) -> lis
     return [Item(*row) for row in sorted(found)[:limit]]
 
 
-def load_items(con: sqlite3.Connection, kind: str, items: Sequence[Item]) -> dict[int, Loaded]:
-    """Messages with their bodies, and deliveries, by work id."""
+def load_items(con: sqlite3.Connection, kind: str, items: Sequence[Item], most: int) -> dict[int, Loaded]:
+    """Messages with their bodies, and deliveries, by work id: the first, and others up to so many bytes in all."""
     subjects = [item.subject for item in items]
     if kind == "process":
-        loaded = load_messages(con, subjects)
-        return {item.id: loaded[item.subject] for item in items}
+        loaded = load_messages(con, subjects, most)
+        return {item.id: loaded[item.subject] for item in items if item.subject in loaded}
     deliveries = {row[0]: reading.delivery(row) for row in rows(con, "deliveries_by_id", ids(subjects))}
-    loaded = load_messages(con, [delivery.message for delivery in deliveries.values()])
+    loaded = load_messages(con, [deliveries[subject].message for subject in subjects], most)
     found = {}
     for item in items:
         delivery = deliveries[item.subject]
-        message, _, corrupt = loaded[delivery.message]
-        found[item.id] = Loaded(message, delivery, corrupt)
+        if delivery.message in loaded:
+            message, _, corrupt = loaded[delivery.message]
+            found[item.id] = Loaded(message, delivery, corrupt)
     return found
 
 
-def load_messages(con: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, Loaded]:
-    found = reading.messages(con, seqs)
-    bodies = load_bodies(con, seqs)
-    return {m.seq: _checked(m, bodies.get(m.seq)) for m in found}
+def load_messages(con: sqlite3.Connection, seqs: Sequence[int], most: int) -> dict[int, Loaded]:
+    found = {m.seq: m for m in reading.messages(con, seqs)}
+    sizes = accumulate(found[seq].size for seq in seqs)
+    fit = [seq for position, (seq, size) in enumerate(zip(seqs, sizes, strict=True)) if not position or size <= most]
+    bodies = load_bodies(con, fit)
+    return {seq: _checked(found[seq], bodies.get(seq)) for seq in fit}
 
 
 def load_bodies(con: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, bytes]:

@@ -204,10 +204,12 @@ class SqliteStore(Reader):
         self._claims.wake()
 
     # --- work ---
-    async def pull(self, kind: str, limit: int, wait: float = 0.0, lanes: int = MANY) -> list[tuple[str, list[Work]]]:
+    async def pull(
+        self, kind: str, limit: int, wait: float = 0.0, lanes: int = MANY, bytes: int = MANY
+    ) -> list[tuple[str, list[Work]]]:
         if self._claims is None:
             return []
-        return await self._claims.pull(kind, limit, wait, lanes)
+        return await self._claims.pull(kind, limit, wait, lanes, bytes)
 
     async def release(self, works: Sequence[Work]) -> None:
         if self._claims is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from engine.store.contract import Store
 from tests.conformance.stores_kit import Make, on
 from tests.store_kit import (
@@ -60,6 +62,28 @@ def test_pull_waits_for_the_first_work(make: Make) -> None:
         await store.append([incoming(1)])
         assert lanes(await waiting) == {"ehr_mllp/WARD|7": [1]}
         assert await store.pull("process", 10, 0.01) == []
+
+    on(make, test)
+
+
+@pytest.mark.parametrize("kind", ["process", "deliver"])
+def test_a_pull_gives_no_more_bytes_than_asked_and_always_one_piece(kind: str, make: Make) -> None:
+    async def test(store: Store, _: Clock) -> None:
+        sizes = {"A": (3_000, 500), "B": (400, 2_000_000), "C": (600,)}
+        for sender, raws in sizes.items():
+            await store.append([incoming(n, sender=sender, raw=b"x" * size, dedup="") for n, size in enumerate(raws)])
+        if kind == "deliver":
+            works = await claim(store, "process")
+            bodies = [order(n, body=(work.message.body,), lane=work.lane) for n, work in enumerate(works)]
+            await commit(store, *[processed(work, 1, messages=(new,)) for work, new in zip(works, bodies, strict=True)])
+        given = list[list[tuple[str, int]]]()
+        while found := await store.pull(kind, 32, bytes=1_000):
+            works = [work for _, lane in found for work in lane]
+            given.append([(work.lane.rpartition("/")[2], work.message.size) for work in works])
+            assert [len(work.message.body) for work in works] == [work.message.size for work in works]
+            done = delivered if kind == "deliver" else processed
+            await commit(store, *[done(work) for work in works])
+        assert given == [[("A", 3_000)], [("A", 500), ("B", 400)], [("B", 2_000_000)], [("C", 600)]]
 
     on(make, test)
 

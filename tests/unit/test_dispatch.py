@@ -189,6 +189,57 @@ def test_a_long_batch_is_committed_while_it_is_decided(site: Site, monkeypatch: 
     assert max(sizes) <= 2
 
 
+class Watched:
+    """Beside dispatch; decides nothing, and sees how many bytes are claimed at once and asked about at once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.claimed, self.most, self.asked = 0, 0, list[int]()
+        pull, commit = SqliteStore.pull, SqliteStore.commit
+
+        async def pulled(store: SqliteStore, *args: Any, **kwargs: Any) -> Any:
+            lanes = await pull(store, *args, **kwargs)
+            self.claimed += sum(len(work.message.body) for _, lane in lanes for work in lane)
+            self.most = max(self.most, self.claimed)
+            return lanes
+
+        async def committed(store: SqliteStore, outcomes: Sequence[Outcome]) -> Any:
+            found = await commit(store, outcomes)
+            self.claimed -= sum(len(outcome.work.message.body) for outcome in outcomes)
+            return found
+
+        monkeypatch.setattr(SqliteStore, "pull", pulled)
+        monkeypatch.setattr(SqliteStore, "commit", committed)
+
+    async def outcomes(self, works: Sequence[Work]) -> list[Outcome | None]:
+        self.asked.append(sum(len(work.message.body) for work in works))
+        await asyncio.sleep(0.01)
+        return [None] * len(works)
+
+
+def test_large_messages_are_not_all_claimed_at_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a dozen senders of large messages would fill the memory."""
+    large, senders = 3_000_000, 12
+
+    async def playing() -> None:
+        async with temporary_store() as store, asyncio.timeout(120):
+            for number in range(2 * senders):
+                raw = b"MSH|^~\\&|X|Y|||20261121||OMS^O05|%d|P|2.5.1\rNTE|1||%b\r" % (number, b"x" * large)
+                small = b"MSH|^~\\&|X|Y|||20261121||OMS^O05|S%d|P|2.5.1\r" % number
+                lane = f"ehr_mllp/{number % senders}"
+                await store.append([incoming(number, raw=one, lane=lane, dedup="") for one in (raw, small)])
+            watched = Watched(monkeypatch)
+            dispatch = Dispatch(store, lambda: site, FORMATS, Verdicts(), watched)
+            await dispatch.start()
+            while (await store.ledger())["in_flight"]:  # noqa: ASYNC110 - the store is asked, as a person would
+                await asyncio.sleep(0.02)
+            await dispatch.stop()
+        assert watched.claimed == 0
+        assert large < watched.most < (8 << 20) + 2 * large
+        assert large < max(watched.asked) < large + (1 << 20)  # a large one goes alone
+
+    asyncio.run(playing())
+
+
 # --- a store that fails meanwhile -----------------------------------------------------------------------------------
 def fail_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: Exception, *, at: int = 2) -> None:
     """The nth call of a coroutine method raises, before or instead of doing anything."""
