@@ -1,8 +1,8 @@
 """The second process of a daemon: it reads and plans messages, so that the first has its hands free to take them.
 
-`python -m engine.worker` loads the site that the environment names and speaks with its parent over its own stdin and
-stdout: it greets with the site's version, then answers each list of work with what it decided. It keeps nothing, knows
-no store, and ends when its parent does. Where it is in any doubt it says so (None), and the parent decides itself.
+`python -m engine.worker` speaks with its parent over its own stdin and stdout: it takes the snapshot of a site, greets,
+and answers each list of work with what it decided. It keeps nothing, knows no store, and ends when its parent does.
+Where it is in any doubt it says so (None), and the parent decides itself.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ import os
 import pickle
 import signal
 import sys
-from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from engine import ids, pipeline, wiring
-from engine.errors import ConfigError
 from engine.planner import Planner
+from engine.site.load import load_snapshot
 from engine.store.contract import Work
 from engine.workers import LENGTH, frame
 
@@ -29,12 +28,13 @@ def main() -> None:
         signal.signal(name, signal.SIG_IGN)  # they are for the parent, and its end is ours
     os.nice(_NICE)
     source, sink = sys.stdin.buffer, _sole_stdout()
-    try:
-        planner = Planner(wiring.load(), wiring.registry().format, ids.new_id)
-    except ConfigError:
-        return  # the parent has said what is wrong with it, or will
+    snapshot, known = _receive(source), wiring.registry()
+    site = load_snapshot(snapshot, known, os.environ)[0] if snapshot else None
+    if site is None:
+        return  # the parent is gone, or what its site refers to has changed since it was loaded
+    planner = Planner(site, known.format, ids.new_id)
     gc.freeze()
-    _send(sink, planner.site.version)
+    _send(sink, site.version)
     try:
         while (works := _receive(source)) is not None:
             _send(sink, [decide(work, planner) for work in works])
@@ -65,12 +65,10 @@ def _send(sink: BinaryIO, answer: object) -> None:
     sink.flush()
 
 
-def _receive(source: BinaryIO) -> Sequence[Work] | None:
+def _receive(source: BinaryIO) -> Any:
+    """None when the parent is gone."""
     head = source.read(LENGTH.size)
-    if len(head) < LENGTH.size:
-        return None
-    works: Sequence[Work] = pickle.loads(source.read(*LENGTH.unpack(head)))
-    return works
+    return pickle.loads(source.read(*LENGTH.unpack(head))) if len(head) == LENGTH.size else None
 
 
 if __name__ == "__main__":

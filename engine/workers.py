@@ -1,6 +1,7 @@
 """The parent's side of the worker process (`engine.worker`): sends it work, and lives well without it.
 
-A daemon with little to do has no worker: one is started when work first piles up.
+A daemon with little to do has no worker: one is started when work first piles up, and ended when none has for a while.
+Nobody waits for one that hangs: what it was asked is decided here, as everything is until it speaks again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import pickle
 import struct
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -25,9 +27,11 @@ from engine.supervise import forever
 LENGTH = struct.Struct("<Q")
 COMMAND = (sys.executable, "-m", "engine.worker")
 _WORTH = 8  # messages that are worth the way to the worker and back
-_PATIENCE = 30.0  # seconds for one answer; a worker that needs longer is replaced
+_LARGE = 1 << 20  # bytes that are not: the event loop would stand still while it packs and unpacks them
+_PATIENCE = 1.5  # seconds without a word from a worker that was asked, after which nobody waits for it ...
+_REST = 30.0  # ... and without a word at all, after which it is ended: it hangs, or has nothing to do
 _AGAIN = 0.5  # seconds until one that ended by itself is replaced: whatever ended it may end the next ...
-_UNFIT = 5.0  # ... and until one that never came so far: the site's files are wrong just now, or the machine is short
+_UNFIT = 5.0  # ... and until one that never came so far: what the site refers to is gone, or the machine is short
 
 copyreg.pickle(MappingProxyType, lambda proxy: (MappingProxyType, (dict(proxy),)))
 
@@ -37,18 +41,110 @@ def frame(value: object) -> bytes:
     return LENGTH.pack(len(body)) + body
 
 
+class Worker:
+    """One process, which has one site for all its life.
+
+    ready: it may be asked. silent: it was, and lets wait. again: seconds from its end until the next may start.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, site: Site) -> None:
+        self.site = site
+        self.ready = False
+        self.silent = False
+        self.again = _UNFIT
+        self._process = process
+        self._asked: deque[asyncio.Future[list[Any] | None]] = deque()
+        self._heard = time.monotonic()  # when it last spoke, or began to be waited for
+
+    async def ask(self, works: Sequence[Work]) -> list[Any] | None:
+        """None when no answer came. Nobody waits for the pipe to drain: whoever asks bounds how much is asked."""
+        if not self._asked:
+            self._heard = time.monotonic()
+        future: asyncio.Future[list[Any] | None] = asyncio.get_running_loop().create_future()
+        try:
+            self._write(list(works))
+        except (ConnectionError, RuntimeError):  # uvloop raises RuntimeError on a closed pipe
+            self.end()
+            return None
+        self._asked.append(future)
+        return await future
+
+    async def live(self) -> None:
+        """To its end, or until it has rested long enough."""
+        tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._watch())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            self.end()
+            self._give_back()
+            if self._process.stdin is not None:
+                self._process.stdin.transport.abort()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.gone()
+
+    async def gone(self) -> None:
+        await self._process.wait()
+
+    def end(self) -> None:
+        self.ready = False
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    def _write(self, value: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(frame(value))
+
+    async def _listen(self) -> None:
+        """Give it the site, then hear its answers, which come in the order of the questions."""
+        assert self._process.stdout is not None
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            self._write(self.site.snapshot)
+            await _receive(self._process.stdout)
+            self._heard = time.monotonic()
+            self.ready, self.again = True, _AGAIN
+            logs.info("worker", pid=self._process.pid, site=self.site.version[:12])
+            while True:
+                answer = await _receive(self._process.stdout)
+                self._heard = time.monotonic()
+                self.silent = False
+                asked = self._asked.popleft()
+                if not asked.done():
+                    asked.set_result(answer)
+        if self.again == _UNFIT:
+            logs.warning("worker_unfit", pid=self._process.pid)
+
+    async def _watch(self) -> None:
+        """Let nobody wait for a worker that hangs; return when it has hung or rested long enough."""
+        while (quiet := time.monotonic() - self._heard) < _REST:
+            if self._asked and quiet >= _PATIENCE and not self.silent:
+                self.silent = True
+                logs.warning("worker_silent", pid=self._process.pid, asked=len(self._asked))
+                self._give_back()
+            await asyncio.sleep(_PATIENCE / 4)
+        idle = self.ready and not self._asked
+        self.again = 0.0
+        logs.info("worker_ended", pid=self._process.pid, because="idle" if idle else "silent")
+
+    def _give_back(self) -> None:
+        """What it was asked is the caller's again. An answer that comes nevertheless finds nobody waiting."""
+        for future in self._asked:
+            if not future.done():
+                future.set_result(None)
+
+
 class Workers:
-    """One worker; while there is none with the site as it is now, all work comes back undecided."""
+    """One worker; while there is none that has the site as it is now and answers, all work comes back undecided."""
 
     def __init__(self, site: Callable[[], Site], environ: Mapping[str, str] = os.environ) -> None:
         self._site = site
         self._environ = environ
         self._task: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
-        self._process: asyncio.subprocess.Process | None = None
-        self._started_for = ""  # the version that was running when the worker was started
-        self._version = ""  # of the site the worker has; empty while it is not ready
-        self._asked: deque[asyncio.Future[list[Any] | None]] = deque()
+        self._worker: Worker | None = None
 
     async def start(self) -> None:
         self._task = asyncio.create_task(forever("worker", self._live))
@@ -57,79 +153,41 @@ class Workers:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        if self._worker is not None:
+            await self._worker.gone()  # it was ended; should the task have been cancelled while it waited for that
 
     async def outcomes(self, works: Sequence[Work]) -> list[Outcome | None]:
         """What the worker decided, in order; None where the caller must decide."""
-        answers = await self._ask(works) if len(works) >= _WORTH and self._useful() else None
+        worker = self._present() if _is_worth(works) else None
+        answers = await worker.ask(works) if worker else None
         if answers is None:
             return [None] * len(works)
         return [None if rest is None else Outcome(work, *rest) for work, rest in zip(works, answers, strict=True)]
 
-    def _useful(self) -> bool:
-        """Whether the worker has the site as it is now. After a reload it is sent away, and its successor will."""
-        now = self._site().version
+    def _present(self) -> Worker | None:
+        """The worker, if it answers and has the site as it is now. After a reload its successor will."""
         self._wanted.set()
-        if self._version == now:
-            return True
-        if self._version and self._started_for != now:
-            self._end()
-        return False
-
-    async def _ask(self, works: Sequence[Work]) -> list[Any] | None:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        asked = frame(list(works))
-        future: asyncio.Future[list[Any] | None] = asyncio.get_running_loop().create_future()
-        self._asked.append(future)
-        try:
-            self._process.stdin.write(asked)
-            async with asyncio.timeout(_PATIENCE):
-                await self._process.stdin.drain()
-                return await future
-        except (ConnectionError, RuntimeError, TimeoutError):  # uvloop raises RuntimeError on a closed pipe
-            self._end()
+        worker = self._worker
+        if worker is None or not worker.ready:
             return None
+        if worker.site is not self._site():
+            worker.end()
+            return None
+        return None if worker.silent else worker
 
     async def _live(self) -> None:
-        """One worker's life, from its start to its end; the next begins when there is work for it."""
+        """One worker's life; the next begins when there is work for it."""
         await self._wanted.wait()
+        site, pipe = self._site(), asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*COMMAND, stdin=pipe, stdout=pipe, env=dict(self._environ))
+        self._worker = Worker(process, site)
+        await self._worker.live()
         self._wanted.clear()
-        self._started_for = self._site().version
-        pipe = asyncio.subprocess.PIPE
-        process = self._process = await asyncio.create_subprocess_exec(
-            *COMMAND, stdin=pipe, stdout=pipe, env=dict(self._environ)
-        )
-        assert process.stdout is not None
-        again = _UNFIT
-        try:
-            self._version = await _receive(process.stdout)
-            logs.info("worker", pid=process.pid, site=self._version[:12])
-            again = _AGAIN
-            while True:
-                answer = await _receive(process.stdout)
-                asked = self._asked.popleft()
-                if not asked.done():
-                    asked.set_result(answer)
-        except asyncio.IncompleteReadError:
-            self._forget()
-            await asyncio.sleep(again)
-        finally:
-            self._forget()
-            await process.wait()
+        await asyncio.sleep(self._worker.again)
 
-    def _forget(self) -> None:
-        """The worker is gone: what it was asked is the caller's again."""
-        self._end()
-        asked, self._asked = self._asked, deque()
-        for future in asked:
-            if not future.done():
-                future.set_result(None)
 
-    def _end(self) -> None:
-        self._version = ""
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+def _is_worth(works: Sequence[Work]) -> bool:
+    return len(works) >= _WORTH and sum([work.message.size for work in works]) <= _LARGE
 
 
 async def _receive(source: asyncio.StreamReader) -> Any:

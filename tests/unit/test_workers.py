@@ -6,9 +6,9 @@ A real worker process over the reference site.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,9 @@ from engine import wiring, worker, workers
 from engine.dispatch import Dispatch
 from engine.intake import Reception, Verdicts
 from engine.planner import Planner
+from engine.site.load import load_snapshot
 from engine.site.model import Site
+from engine.site.source import Source, unpack
 from engine.store.contract import Outcome, Work
 from engine.store.temporary import temporary_store
 from engine.workers import Workers
@@ -32,7 +34,8 @@ from tests.store_kit import claim
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRON = {**os.environ, "HILUM_SITE": str(ROOT)}
-FORMATS = channels.registry().format
+REGISTRY = channels.registry()
+FORMATS = REGISTRY.format
 PATIENCE = 60
 UNLISTED = 3
 
@@ -159,7 +162,7 @@ def test_work_for_a_worker_that_is_just_dead_comes_back_at_once(site: Site) -> N
         first.kill()
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*asked)
-            while hands._version:
+            while hands._worker and hands._worker.ready:
                 assert len(await hands.outcomes(works)) == len(works)
                 await asyncio.sleep(0)
         assert await hands.outcomes(works) == [None] * 9
@@ -168,43 +171,133 @@ def test_work_for_a_worker_that_is_just_dead_comes_back_at_once(site: Site) -> N
     uvloop.run(played(lambda: site, test))
 
 
-def test_after_a_reload_the_worker_has_the_new_site_or_is_not_asked(site: Site) -> None:
+def edited(site: Site) -> Site:
+    """The site with another name, as after an edit and a reload."""
+    source = unpack(site.snapshot)
+    engine = source.files["config/engine.yaml"].replace(b"name:", b"name: Another", 1)
+    fresh, _ = load_snapshot(Source("", {**source.files, "config/engine.yaml": engine}).snapshot(), REGISTRY, ENVIRON)
+    assert fresh is not None
+    assert fresh.version != site.version
+    return fresh
+
+
+def test_after_a_reload_the_next_worker_has_the_new_site(site: Site) -> None:
     now = site
 
     async def test(hands: Workers) -> None:
         nonlocal now
         works = await received(site, 9)
-        await ready(hands, works)
+        assert {outcome.site for outcome in await ready(hands, works)} == {site.version}
         (first,) = children()
-        now = dataclasses.replace(site, version="another")
+        now = edited(site)
         assert await hands.outcomes(works) == [None] * 9
-        async with asyncio.timeout(PATIENCE):
-            while first.is_running():  # noqa: ASYNC110 - its end is nothing that could be awaited
-                await asyncio.sleep(0.02)
-        assert await hands.outcomes(works) == [None] * 9  # its successor still has what stands in the folder
-        now = site
-        await ready(hands, works)
+        assert {outcome.site for outcome in await ready(hands, works)} == {now.version}
+        assert not first.is_running()
 
     play(lambda: now, test)
 
 
-def test_a_worker_that_never_answers_is_replaced(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    silent = "import sys, time; from engine.workers import frame; o = sys.stdout.buffer; "
-    silent += f"o.write(frame({site.version!r})); o.flush(); time.sleep(3600)"
-    monkeypatch.setattr(workers, "COMMAND", (sys.executable, "-c", silent))
-    monkeypatch.setattr(workers, "_PATIENCE", 0.2)
+def test_an_edit_that_is_not_reloaded_changes_nothing_for_the_worker(site: Site, tmp_path: Path) -> None:
+    """It decides by the site that its parent runs, whatever stands in the folder when it is started."""
+
+    async def test() -> None:
+        hands = Workers(lambda: site, {**ENVIRON, "HILUM_SITE": str(tmp_path)})
+        await hands.start()
+        works = await received(site, 9)
+        assert {outcome.site for outcome in await ready(hands, works)} == {site.version}
+        await hands.stop()
+
+    asyncio.run(test())
+
+
+def test_nobody_waits_for_a_worker_that_hangs(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it was asked comes back soon, what comes then at once; and when it goes on it is asked again."""
+    monkeypatch.setattr(workers, "_PATIENCE", 0.4)
 
     async def test(hands: Workers) -> None:
         works = await received(site, 9)
-        async with asyncio.timeout(PATIENCE):
-            while not hands._version:
-                assert await hands.outcomes(works) == [None] * 9
-                await asyncio.sleep(0.02)
-            assert await hands.outcomes(works) == [None] * 9
-        assert not hands._version
-        monkeypatch.setattr(workers, "COMMAND", (sys.executable, "-m", "engine.worker"))
-        monkeypatch.setattr(workers, "_PATIENCE", 30.0)
         await ready(hands, works)
+        (first,) = children()
+        first.suspend()
+        began = time.monotonic()
+        for found in await asyncio.gather(*[hands.outcomes(works) for _ in range(3)]):
+            assert found == [None] * 9
+        assert 0.4 <= time.monotonic() - began < 2.0
+        began = time.monotonic()
+        assert await hands.outcomes(works) == [None] * 9
+        assert time.monotonic() - began < 0.1
+        first.resume()
+        there = await ready(hands, works)
+        assert [outcome.work for outcome in there] == works  # and not what one of the late answers speaks of
+        assert children() == [first]
+
+    play(lambda: site, test)
+
+
+def test_a_worker_that_goes_on_hanging_is_replaced(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(workers, "_PATIENCE", 0.2)
+    monkeypatch.setattr(workers, "_REST", 5.0)
+
+    async def test(hands: Workers) -> None:
+        works = await received(site, 9)
+        await ready(hands, works)
+        (first,) = children()
+        first.suspend()
+        assert await hands.outcomes(works) == [None] * 9
+        await ready(hands, works)
+        assert not first.is_running()
+
+    with caplog.at_level("INFO"):
+        play(lambda: site, test)
+    assert [line.split()[0] for line in caplog.messages] == ["worker", "worker_silent", "worker_ended", "worker"]
+    assert caplog.messages[2].endswith("because=silent")
+
+
+def test_a_worker_without_work_ends_until_there_is_some(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(workers, "_PATIENCE", 0.2)
+    rest = workers._REST
+
+    async def test(hands: Workers) -> None:
+        works = await received(site, 9)
+        for _ in range(2):
+            monkeypatch.setattr(workers, "_REST", rest)  # or it would have to start in less
+            await ready(hands, works)
+            monkeypatch.setattr(workers, "_REST", 0.3)
+            async with asyncio.timeout(PATIENCE):
+                while children():  # noqa: ASYNC110 - its end is nothing that could be awaited
+                    await asyncio.sleep(0.02)
+            await asyncio.sleep(0.5)
+            assert not children()
+
+    with caplog.at_level("INFO"):
+        play(lambda: site, test)
+    assert caplog.messages[1].endswith("because=idle")
+
+
+def test_processing_goes_on_beside_a_worker_that_hangs(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also under load, with a round asked whenever there is one: it costs its patience once, and no more."""
+    monkeypatch.setattr(workers, "_PATIENCE", 0.5)
+
+    async def test(hands: Workers) -> None:
+        async with temporary_store() as store, asyncio.timeout(PATIENCE):
+            verdicts, raws = Verdicts(), requisitions(600)
+            reception = Reception(site.listeners["ehr_mllp"], lambda: site, FORMATS("hl7v2"), store, verdicts)
+            await ready(hands, await received(site, 9))
+            (first,) = children()
+            first.suspend()
+            dispatch = Dispatch(store, lambda: site, FORMATS, verdicts, hands)
+            await dispatch.start()
+            began = time.monotonic()
+            for at in range(0, 600, 60):
+                await reception.accept(*raws[at : at + 60])
+            while (await store.stats())["processed"] < 500:  # noqa: ASYNC110 - asked, as a person would
+                await asyncio.sleep(0.02)
+            assert time.monotonic() - began < 10
+            await dispatch.stop()
 
     play(lambda: site, test)
 
