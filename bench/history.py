@@ -219,7 +219,7 @@ async def time_library(path: Path, word: str, times: int) -> tuple[float, float,
             began = time.perf_counter()
             told = await trace(store, word, now=time.time_ns() // 1000)
             taken.append((time.perf_counter() - began) * 1000)
-        if told is None:
+        if not told["found"]:
             raise BenchError(f"the trace did not find {word}")
         return taken[0], statistics.median(taken[1:]), len(told["messages"])
 

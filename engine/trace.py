@@ -17,21 +17,22 @@ _UNFINISHED = frozenset({"planned", "retrying", "held"})
 _REFUSED = frozenset({"dead", "replaced"})
 
 
-async def trace(store: StoreReader, word: str, *, now: int, limit: int = 500) -> dict[str, Any] | None:
-    """The story of a requisition, PO or control number, MSH-10 or message id; None when nothing goes by that name.
+async def trace(store: StoreReader, word: str, *, now: int, limit: int = 500) -> dict[str, Any]:
+    """The story of a requisition, PO or control number, MSH-10 or message id.
 
     Shape: key, found_as, found, messages, documents, edges, deliveries, acknowledgements, exceptions, awaited (see
-    docs/trace.md). Times are RFC 3339 UTC. `truncated` tells that the thread is longer than `limit` messages.
+    docs/trace.md). Times are RFC 3339 UTC. `found` is empty when nothing goes by that name; `unprocessed` messages may
+    yet name it. `truncated` tells that the thread is longer than `limit` messages.
     """
+    unprocessed = (await store.stats())["in_flight"]  # first: what is processed meanwhile is then found
     found = await store.seqs(word)
-    if not found:
-        return None
-    thread = await store.thread([seq for seq, _ in found], limit=limit)
-    return tell(thread, word, found, now)
+    thread = await store.thread([seq for seq, _ in found], limit=limit) if found else Thread()
+    return tell(thread, word, found, now, unprocessed)
 
 
-def tell(thread: Thread, word: str, found: Sequence[tuple[int, str]], now: int) -> dict[str, Any]:
-    """A thread's rows as the documented data. Pure. found: (seq, what it was found as) of the messages word names."""
+def tell(thread: Thread, word: str, found: Sequence[tuple[int, str]], now: int, unprocessed: int = 0) -> dict[str, Any]:
+    """A thread's rows as the documented data. Pure. found: (seq, what it was found as) of the messages word names.
+    unprocessed: how many messages wait in the whole store, whose numbers are not known yet."""
     uids = {row.delivery.id: row.delivery.uid for row in thread.deliveries}
     refusals = {row.delivery: words for row in thread.exceptions if (words := _refusal(row))}
     control_ids: dict[int, dict[str, str]] = {}
@@ -49,6 +50,7 @@ def tell(thread: Thread, word: str, found: Sequence[tuple[int, str]], now: int) 
         "acknowledgements": [_acknowledgement(row, uids) for row in thread.acknowledgements],
         "exceptions": [_exception(row, uids) for row in thread.exceptions],
         "awaited": _awaited(thread, now),
+        "unprocessed": unprocessed,
         "truncated": thread.truncated,
     }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from engine.cli.data import not_yet
 from engine.cli.output import instant, output_options, show, show_one, talk
 from engine.cli.reading import at_once, reader
 
@@ -59,13 +60,14 @@ async def _one(seq: int | None, word: str, raw: bool, form: str | None) -> None:
 
 async def _many(search: Any, form: str | None) -> None:
     async with reader() as store:
+        unprocessed = (await store.stats())["in_flight"] if search.key else 0
         page = await store.find(search)
     columns = ("id", "at", "direction", "partner", "channel", "type", "control_id", "state", "size")
     show([_row(found) for found in page.messages], form, columns)
     if page.cursor:
         talk(f"more than {search.limit}; narrow it, or raise --limit")
     if search.key and not page.messages:
-        talk(f"no message {'that fits ' if any(search[1:7]) else ''}goes by {search.key}")
+        talk(f"no message {'that fits ' if any(search[1:7]) else ''}goes by {search.key}{not_yet(unprocessed)}")
         sys.exit(5)
 
 

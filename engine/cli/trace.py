@@ -46,8 +46,8 @@ async def _body(key: str) -> bytes | None:
 
 def _tell(key: str, page: str | None, as_data: bool, limit: int) -> None:
     data = at_once(find_trace(key, limit))
-    if data is None:
-        _give_up(key)
+    if not data["found"]:
+        _give_up(key, data["unprocessed"])
     if page is not None:
         _write_page(page, data)
     if as_data:
@@ -56,8 +56,8 @@ def _tell(key: str, page: str | None, as_data: bool, limit: int) -> None:
         _draw(data)
 
 
-def _give_up(key: str) -> NoReturn:
-    talk(unknown(key))
+def _give_up(key: str, unprocessed: int = 0) -> NoReturn:
+    talk(unknown(key, unprocessed))
     sys.exit(5)
 
 

@@ -15,7 +15,7 @@ import pytest
 from engine.cli import VERBS
 from engine.store.sqlite import SqliteStore
 from tests.functional.scene import HILUM, Scene, copy_site, mllp_exchange, scene
-from tests.store_kit import accept_orders, commit, dead, delivered
+from tests.store_kit import accept_orders, commit, dead, delivered, incoming
 
 HEAVY = ("pydantic", "httpx", "uvicorn", "starlette", "lxml", "hl7apy", "zeep", "paramiko", "yaml", "rich", "sqlite3")
 # What looking at a store does without, beside that. The form that programs ask in a loop does without more.
@@ -41,6 +41,14 @@ def filled(stage: Scene) -> Scene:
 
     asyncio.run(fill())
     return stage
+
+
+async def keep(stage: Scene, *numbers: int) -> None:
+    """Messages as a daemon leaves them that ended before it came to look into them."""
+    store = SqliteStore(stage.home / "store.db")
+    await store.open()
+    await store.append([incoming(number) for number in numbers])
+    await store.close()
 
 
 def imported(names: Sequence[str], words: Sequence[str], environment: Mapping[str, str]) -> tuple[str, list[str]]:
@@ -90,6 +98,28 @@ def test_a_trace_is_the_same_however_it_is_asked(filled: Scene) -> None:
     for words in (("trace", "PO-9", "--json"), ("trace", "PO-9"), ("trace", "PO-9", "--bytes")):
         assert "nothing here goes by PO-9" in filled.hilum(*words, code=5).stderr
     assert "Usage" in filled.hilum("trace", "--json", "--help").stdout
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_waits_is_told_where_a_number_is_not_known_yet(stage: Scene, count: int) -> None:
+    asyncio.run(keep(stage, *range(1, count + 1)))
+    waits = "1 message is waiting" if count == 1 else "3 messages are waiting"
+    for words in (["trace", "REQ-7"], ["trace", "REQ-7", "--html", "page.html"], ["messages", "REQ-7"]):
+        ran = stage.hilum(*words, code=5)
+        assert f"goes by REQ-7 yet: {waits} to be processed" in ran.stderr
+        assert ran.stdout == ""
+    ran = stage.hilum("trace", "REQ-7", "--json", code=5)
+    told = json.loads(ran.stdout)
+    assert (told["key"], told["found"], told["unprocessed"]) == ("REQ-7", [], count)
+    assert waits in ran.stderr
+    known = stage.trace("CTL000001")
+    assert (known["found"], known["unprocessed"]) == (["M1"], count)
+
+
+def test_where_nothing_waits_nothing_is_said_of_it(filled: Scene) -> None:
+    for words in (["trace", "REQ-7"], ["messages", "REQ-7"]):
+        assert filled.hilum(*words, code=5).stderr.endswith(" goes by REQ-7\n")
+    assert json.loads(filled.hilum("trace", "REQ-7", "--json", code=5).stdout)["unprocessed"] == 0
 
 
 def test_a_reader_that_goes_away_is_no_error(filled: Scene) -> None:
