@@ -173,9 +173,10 @@ def judge(status: int, body: bytes) -> Sent:
     if 200 <= status < 300:
         return Sent(str(status), body or None)
     text = f"the receiver answered {status}"
+    context = {"status": str(status), **_problem(body)}
     if status in _AGAIN or (status >= 500 and status not in _NEVER):
-        raise Unavailable("http.retry", text)
-    raise Rejected("http.rejected", text, context={"status": str(status), **_problem(body)}, reply=body or None)
+        raise Unavailable("http.retry", text, context=context)
+    raise Rejected("http.rejected", text, context=context, reply=body or None)
 
 
 def _problem(body: bytes) -> dict[str, str]:

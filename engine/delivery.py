@@ -182,7 +182,7 @@ class Courier:
     def _failed(self, work: Work, error: HilumError, started: int, clock: float) -> Outcome:
         delivery = work.delivery
         assert delivery is not None
-        attempt = Attempt(started, _ms(clock), retry.outcome_of(error), error.code, error.text)
+        attempt = Attempt(started, _ms(clock), retry.outcome_of(error), error.code, _told(error))
         number = delivery.attempts + 1
         decision = retry.decide(
             error, attempt=number, policy=self._config.retry, now=ids.now(), since=delivery.created_at,
@@ -280,12 +280,17 @@ def _dead(work: Work, error: HilumError, decision: retry.Dead) -> NewException:
     delivery = work.delivery
     assert delivery is not None
     context = {"partner": delivery.destination, "connection": delivery.connection, "type": delivery.type}
-    context |= {"cause": error.code, "hint": error.hint}
-    if isinstance(error, Rejected):
-        context |= error.context
+    context |= {"cause": error.code, "hint": error.hint, **error.context}
     text = f"the {delivery.type} for {delivery.destination} was not delivered, {decision.text}: {error.text}"
     told = {name: value for name, value in context.items() if value}
     return NewException(decision.code, text, error.place or told.get("pointer", ""), told, delivery=delivery.id)
+
+
+def _told(error: HilumError) -> str:
+    """The failure, with the receiver's own reason for it in one line: it is stored and shown, and never logged."""
+    words = ": ".join(filter(None, (error.context.get("code"), error.context.get("message"))))
+    said = "".join(one if one.isprintable() else " " for one in words)
+    return f"{error.text}, saying {said}" if said else error.text
 
 
 def _unkept(outcome: Outcome, error: Exception) -> Outcome:

@@ -14,14 +14,18 @@ class HilumError(Exception):
     text:  one plain sentence.
     place: where: `file:line:column`, `RQD[2]-5`, `ST[1]/PO1[2]/PO103` or a JSON pointer; empty when it has none.
     hint:  what to do about it; may be empty.
+    context: a receiver's own words about it as plain fields (`code`, `message`, `pointer`, `status`); never for a log.
     """
 
-    def __init__(self, code: str, text: str, *, place: str = "", hint: str = "") -> None:
+    def __init__(
+        self, code: str, text: str, *, place: str = "", hint: str = "", context: dict[str, str] | None = None
+    ) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
         self.place = place
         self.hint = hint
+        self.context = context or {}
 
     def __str__(self) -> str:
         where = f" at {self.place}" if self.place else ""
@@ -58,8 +62,7 @@ class Unknown(HilumError):
 class Rejected(HilumError):
     """Permanent: the receiver said no; never retry the same bytes.
 
-    context: the receiver's own words about it as plain fields (`code`, `message`, `pointer`, `status`).
-    reply:   the receiver's whole answer, kept as a message of its own when it has a body.
+    reply: the receiver's whole answer, kept as a message of its own when it has a body.
     """
 
     def __init__(
@@ -72,6 +75,5 @@ class Rejected(HilumError):
         context: dict[str, str] | None = None,
         reply: bytes | None = None,
     ) -> None:
-        super().__init__(code, text, place=place, hint=hint)
-        self.context = context or {}
+        super().__init__(code, text, place=place, hint=hint, context=context)
         self.reply = reply

@@ -239,12 +239,12 @@ def judge(ack: Ack | None, control_id: str, *, retry_errors: bool = True) -> Sen
         return None
     known = ack.error_code if ack.error_code in CONDITIONS else ""
     text = f"the receiver answered {ack.code}" + (f" {known} ({CONDITIONS[known]})" if known else "")
-    if ack.code[1] == ERROR and retry_errors:
-        return Unavailable("mllp.nak_error", text, place=ack.place)
-    if ack.code[1] == REJECT and known == SYSTEM_ERROR:
-        return Unavailable("mllp.nak_busy", text, place=ack.place)
     said = {"status": ack.code, "code": ack.error_code, "message": ack.text, "pointer": ack.place}
     context = {name: value[:500] for name, value in said.items() if value}
+    if ack.code[1] == ERROR and retry_errors:
+        return Unavailable("mllp.nak_error", text, place=ack.place, context=context)
+    if ack.code[1] == REJECT and known == SYSTEM_ERROR:
+        return Unavailable("mllp.nak_busy", text, place=ack.place, context=context)
     return Rejected("mllp.rejected", text, place=ack.place, context=context)
 
 

@@ -65,11 +65,17 @@ def show_one(row: Row, form: str | None) -> None:
     if form in {None, "table", "wide"}:
         width = max((len(name) for name in row), default=0)
         for name, value in row.items():
-            click.echo(f"{name:<{width}}  {_cell(value)}" if sys.stdout.isatty() else f"{name}\t{_cell(value)}")
+            told = plain(_cell(value))
+            click.echo(f"{name:<{width}}  {told}" if sys.stdout.isatty() else f"{name}\t{told}")
     elif form == "json":
         click.echo(as_json(row))
     else:
         show([row], form, list(row))
+
+
+def plain(text: str) -> str:
+    """The text as one line that commands no terminal, whatever a partner wrote into it."""
+    return text if text.isprintable() else "".join(one if one.isprintable() else " " for one in text)
 
 
 def talk(text: str) -> None:
@@ -104,7 +110,7 @@ def exit_code(error: HilumError) -> int:
 def _table(rows: Sequence[Row], columns: Sequence[str], *, forced: bool) -> None:
     if not (sys.stdout.isatty() or forced):
         for row in rows:
-            click.echo("\t".join(_cell(row.get(name)).replace("\t", " ").replace("\n", " ") for name in columns))
+            click.echo("\t".join(plain(_cell(row.get(name))) for name in columns))
         return
     from rich.console import Console
     from rich.table import Table
@@ -113,7 +119,7 @@ def _table(rows: Sequence[Row], columns: Sequence[str], *, forced: bool) -> None
     for name in columns:
         table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(row.get(name)) for name in columns))
+        table.add_row(*(plain(_cell(row.get(name))) for name in columns))
     width = None if sys.stdout.isatty() else 240  # a pipe has no width to fit into
     Console(highlight=False, markup=False, width=width).print(table)
 

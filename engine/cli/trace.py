@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from engine.cli.data import as_json, find_trace, print_trace, unknown
-from engine.cli.output import talk
+from engine.cli.output import plain, talk
 from engine.cli.reading import at_once, reader
 
 
@@ -74,7 +74,7 @@ def _draw(data: dict[str, Any]) -> None:
 
     told = story(data)
     whole = f"    (its thread: {_tinted(told.whole, told.whole)})" if told.whole else ""
-    click.echo(f"{_bold(told.title)}    {_tinted(told.verdict, told.verdict)}{whole}    {told.took}")
+    click.echo(f"{_bold(plain(told.title))}    {_tinted(told.verdict, told.verdict)}{whole}    {told.took}")
     for line in tree(told.steps):
         click.echo(line)
     if data["truncated"]:
@@ -88,7 +88,7 @@ def tree(steps: Any, indent: str = "") -> Iterator[str]:
         branch = ("└╌ " if last else "├╌ ") if step.missing else ("└─ " if last else "├─ ")
         when = step.at[11:19] if step.at else "⧖       "
         fields = [when, step.what, step.who, step.note, step.id if step.id.startswith("M") else ""]
-        text = "  ".join(part for part in fields if part)
+        text = plain("  ".join(part for part in fields if part))
         yield f"{indent}{branch}{click.style(text, fg='red') if step.bad and sys.stdout.isatty() else text}"
         yield from tree(step.children, indent + ("   " if last else "│  "))
 

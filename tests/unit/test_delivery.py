@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from engine import wiring
 from engine.delivery import Deliveries
 from engine.errors import Rejected, Unavailable
 from engine.plugin import Outbound, Sent
-from engine.site.model import Site
+from engine.site.model import RetryPolicy, Site
 from engine.store.records import DeliveryRecord, ExceptionRecord
 from engine.store.sqlite import SqliteStore
 from engine.store.temporary import temporary_store
@@ -123,3 +124,40 @@ def test_what_a_receiver_says_can_be_stored() -> None:
     with pytest.raises(Rejected) as caught:
         judge(422, b'{"code": "x", "message": "half a pair \\ud800"}')
     assert caught.value.context["message"] == "half a pair ?"
+
+
+BUSY = b'{"code": "unavailable", "message": "Closed for\\u001b[2J maintenance\\nuntil nine.", "pointer": "/a"}'
+SAID = "the receiver answered 503, saying unavailable: Closed for [2J maintenance until nine."
+
+
+class Busy:
+    """A sender whose receiver has no time now, and says why."""
+
+    async def send(self, out: Outbound) -> Sent:
+        return judge(503, BUSY)
+
+    async def close(self) -> None:
+        return
+
+
+@pytest.mark.parametrize(("attempts", "state"), [(0, "retrying"), (1, "dead")])
+def test_the_receivers_reason_of_the_last_attempt_is_kept(site: Site, attempts: int, state: str) -> None:
+    config = replace(site.connections["acme_surgical"], retry=RetryPolicy(attempts=attempts))
+
+    async def deliver() -> tuple[DeliveryRecord | None, list[ExceptionRecord]]:
+        async with temporary_store() as store, asyncio.timeout(120):
+            await _plan_orders(store, 1)
+            deliveries = Deliveries(store, lambda: site, {"acme_surgical": (config, Busy())})
+            await deliveries.start()
+            while (await store.stats())["deliveries"]["planned"]:  # noqa: ASYNC110 - the store is asked
+                await asyncio.sleep(0.005)
+            await deliveries.stop()
+            return await store.delivery("uid-1"), await store.exceptions()
+
+    delivery, exceptions = asyncio.run(deliver())
+    assert delivery is not None
+    assert delivery.delivery.state == state
+    assert [(row.code, row.text) for row in delivery.attempts] == [("http.retry", SAID)]
+    told = [(row.code, row.place, row.context["code"], row.context["status"]) for row in exceptions]
+    assert told == ([("delivery.exhausted", "/a", "unavailable", "503")] if attempts else [])
+    assert all("maintenance" not in row.text for row in exceptions)

@@ -203,11 +203,12 @@ def test_what_an_answer_means() -> None:
 def test_negative_answers(answer: Ack, kind: type[Exception], code: str) -> None:
     verdict = judge(answer, "1")
     assert isinstance(verdict, (Unavailable, Rejected))
-    assert (type(verdict), verdict.code) == (kind, code)
+    assert (type(verdict), verdict.code, verdict.context["status"]) == (kind, code, answer.code)
 
 
-def test_the_receivers_words_are_context_and_never_text() -> None:
-    verdict = judge(Ack("AE", "1", "J|ones", "Jones, Davy", "PID[1]-5"), "1", retry_errors=False)
-    assert isinstance(verdict, Rejected)
+@pytest.mark.parametrize("again", [True, False])
+def test_the_receivers_words_are_context_and_never_text(again: bool) -> None:
+    verdict = judge(Ack("AE", "1", "J|ones", "Jones, Davy", "PID[1]-5"), "1", retry_errors=again)
+    assert isinstance(verdict, Unavailable if again else Rejected)
     assert "ones" not in str(verdict)
     assert verdict.context == {"status": "AE", "code": "J|ones", "message": "Jones, Davy", "pointer": "PID[1]-5"}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine import trace
+from engine.cli.trace import tree
 from engine.message import Delivery, Message
 from engine.store.records import (
     AttemptRecord,
@@ -207,3 +208,10 @@ def test_a_fault_in_a_message_of_several_orders_stops_the_order_at_its_place(pla
 
 def test_a_message_beside_the_thread_that_conflicts_stops_nothing() -> None:
     assert told(two_orders(problem(9, "dup.conflict", 4)), "PO-1", 4).verdict == "complete"
+
+
+def test_no_partners_words_command_the_terminal() -> None:
+    said = REFUSAL | {"message": "\x1b[2Jgone\nand \u202eon"}
+    drawn = list(tree(told(refused(context=said), "M1", 1).steps))
+    assert "unknown_item:  [2Jgone and  on" in drawn[1]
+    assert all(line.isprintable() for line in drawn)
