@@ -20,7 +20,8 @@ import pydantic
 from channels.options import Duration
 from engine import logs
 from engine.errors import Refused, Unavailable
-from engine.plugin import Intake, ListenerOptions, Verdict
+from engine.options import ListenerOptions
+from engine.plugin import Intake, Verdict
 
 DONE: Final = ".done"
 ERROR: Final = ".error"

@@ -18,7 +18,8 @@ import pydantic
 
 from engine.errors import Rejected, Unavailable, Unknown
 from engine.message import Message
-from engine.plugin import Options, Outbound, Sent
+from engine.options import Options
+from engine.plugin import Outbound, Sent
 
 ENDINGS: Final = {"x12": ".edi", "hl7v2": ".hl7", "json": ".json"}
 _OURS: Final = re.compile(r"\..+\.tmp")

@@ -17,7 +17,8 @@ import pydantic
 
 from channels.options import Duration
 from engine.errors import Rejected, Unavailable, Unknown
-from engine.plugin import Options, Outbound, Sent
+from engine.options import Options
+from engine.plugin import Outbound, Sent
 
 if TYPE_CHECKING:
     import httpx

@@ -16,7 +16,8 @@ from channels.options import Address, Duration, split_address
 from channels.wire.hl7_ack import judge, read_ack
 from channels.wire.mllp import Frame, Framer, frame
 from engine.errors import HilumError, Rejected, Unavailable, Unknown
-from engine.plugin import Options, Outbound, Sent
+from engine.options import Options
+from engine.plugin import Outbound, Sent
 
 _MAX_ACK: Final = 1024 * 1024
 _YES: Final = {b"AA": Sent("AA"), b"CA": Sent("CA")}

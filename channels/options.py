@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 import pydantic
 
-from engine.plugin import DURATION_SCHEMA, ListenerOptions, microseconds
+from engine.options import DURATION_SCHEMA, ListenerOptions, microseconds
 
 
 def _seconds(value: object) -> object:

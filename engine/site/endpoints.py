@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from engine.plugin import Kind, ListenerOptions, Options
+from engine.options import ListenerOptions, Options
+from engine.plugin import Kind
 from engine.positions import Mark, Tree
 from engine.site.fit import fit, report_unknown
 from engine.site.loading import Loading

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 import pydantic
 from pydantic_core import ErrorDetails
 
-from engine.plugin import DURATION_SCHEMA, microseconds
+from engine.options import DURATION_SCHEMA, microseconds
 from engine.positions import Findings, Mark, Tree, did_you_mean
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)

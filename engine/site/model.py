@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from engine.plugin import ListenerOptions, Options
+from engine.options import ListenerOptions, Options
 
 if TYPE_CHECKING:
     from canonical import Document

@@ -8,7 +8,8 @@ from typing import Any
 
 import pydantic
 
-from engine.plugin import Format, Kind, ListenerOptions, Options
+from engine.options import ListenerOptions, Options
+from engine.plugin import Format, Kind
 from engine.positions import Finding
 from engine.secrets import Secret
 from engine.site.fit import Duration

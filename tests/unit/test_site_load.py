@@ -11,7 +11,7 @@ import yaml
 from site_kit import FILES, KINDS, Kit, changed, load, places, write_site
 
 from engine.errors import ConfigError
-from engine.plugin import Options
+from engine.options import Options
 from engine.positions import Finding, Findings, Mark
 from engine.site.diagnostics import line_at, render, summary
 from engine.site.json_schema import schemas
