@@ -2,65 +2,80 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Sequence
+from hashlib import blake2b, sha256
 
 from engine.message import Message
 from engine.store.contract import Appended, Incoming, NewException
-from engine.store.sql import matching
-from engine.store.transaction import Transaction, digest
-
-
-def look_up(tx: Transaction, batch: Iterable[Incoming]) -> None:
-    """Ask once, for all of a transaction, which duplicate keys are known."""
-    rows = []
-    for incoming in batch:
-        # What we refuse once must be refused again, never answered as a duplicate of something accepted.
-        if incoming.dedup and incoming.refusal is None:
-            dedup = tx.dedups[id(incoming)] = dedup_digest(incoming.partner, incoming.dedup)
-            rows.append((incoming.control_id, dedup))
-    if rows:
-        tx.firsts.update((dedup, (seq, sha)) for dedup, seq, sha in matching(tx.con, "known_dedups", rows))
-
-
-def dedup_digest(partner: str, dedup: str) -> bytes:
-    return hashlib.blake2b(f"{partner}\0{dedup}".encode(), digest_size=16).digest()
+from engine.store.sql import matching, queries
+from engine.store.transaction import Transaction
 
 
 def append(tx: Transaction, batch: Sequence[Incoming]) -> list[Appended]:
-    return [_append_one(tx, incoming, tx.dedups.get(id(incoming))) for incoming in batch]
+    """Everything that one transaction takes in, in order."""
+    dedups = [_dedup(incoming) for incoming in batch]
+    firsts = _known(tx, batch, dedups)
+    kept = []
+    for incoming, dedup in zip(batch, dedups, strict=True):
+        sha = sha256(incoming.raw).digest()
+        if dedup is None:
+            kept.append(Appended(keep_new(tx, incoming, sha), "new"))
+        elif dedup in firsts:
+            kept.append(_keep_again(tx, incoming, sha, *firsts[dedup]))
+        else:
+            seq = keep_new(tx, incoming, sha, dedup)
+            firsts[dedup] = seq, sha
+            kept.append(Appended(seq, "new"))
+    tx.tallies["received"] += len(kept)
+    return kept
 
 
-def _append_one(tx: Transaction, incoming: Incoming, dedup: bytes | None) -> Appended:
-    first = tx.first(dedup) if dedup is not None else None
-    if first is None:
-        seq, sha = keep_new(tx, incoming, dedup)
-        if dedup is not None:
-            tx.firsts[dedup] = seq, sha
-        return Appended(seq, "new")
-    of, of_sha = first
-    sha = digest(incoming.raw)
-    if sha == of_sha:
+def _dedup(incoming: Incoming) -> bytes | None:
+    """What we refuse once must be refused again, never answered as a duplicate of something accepted."""
+    if not incoming.dedup or incoming.refusal is not None:
+        return None
+    return blake2b(f"{incoming.partner}\0{incoming.dedup}".encode(), digest_size=16).digest()
+
+
+def _known(
+    tx: Transaction, batch: Sequence[Incoming], dedups: Sequence[bytes | None]
+) -> dict[bytes, tuple[int, bytes]]:
+    """(seq, SHA-256) of the first of its kind, by dedup digest, of those that came before this transaction."""
+    rows = [(incoming.control_id, dedup) for incoming, dedup in zip(batch, dedups, strict=True) if dedup]
+    firsts = {dedup: (seq, sha) for dedup, seq, sha in matching(tx.con, "known_dedups", rows)}
+    waiting = {seq: dedup for _, dedup in rows if (seq := tx.arrivals.first(dedup)) is not None}
+    if waiting:
+        blocks = [tx.arrivals.block(seq) for seq in waiting]
+        values = {"blocks": json.dumps(blocks), "seqs": json.dumps(list(waiting))}
+        for seq, sha in tx.con.execute(queries()["arrived_digests"], values):
+            firsts[waiting[seq]] = seq, bytes.fromhex(sha)
+    return firsts
+
+
+def keep_new(tx: Transaction, incoming: Incoming, sha: bytes, dedup: bytes | None = None) -> int:
+    """Keep a message that nobody sent before, as work or, when it was refused, as an exception; returns its seq."""
+    if incoming.refusal is not None:
+        message = _keep(tx, incoming, sha, dedup, "exception")
+        tx.add_exception(incoming.refusal, message=message.seq)
+        return message.seq
+    message = _message(tx, incoming, sha, "received")
+    tx.arrive(message, dedup, incoming.lane, incoming.priority)
+    if incoming.keys:
+        tx.add_keys(message.seq, incoming.keys)
+    return message.seq
+
+
+def _keep_again(tx: Transaction, incoming: Incoming, sha: bytes, of: int, of_sha: bytes) -> Appended:
+    """A duplicate, or a conflict: another message has come before under the same duplicate key."""
+    status = "duplicate" if sha == of_sha else "conflict"
+    if status == "duplicate":
         seq = _keep(tx, incoming, sha, None, "duplicate", of).seq
     else:
         seq = _keep(tx, incoming, sha, None, "exception").seq
         tx.add_exception(_conflict(incoming, of), message=seq)
     tx.add("add_edges", (of, seq, "duplicate"))
-    return Appended(seq, "duplicate" if sha == of_sha else "conflict", of)
-
-
-def keep_new(tx: Transaction, incoming: Incoming, dedup: bytes | None = None) -> tuple[int, bytes]:
-    """Keep a message that nobody sent before, as work or, when it was refused, as an exception: (seq, SHA-256)."""
-    sha = digest(incoming.raw)
-    if incoming.refusal is not None:
-        message = _keep(tx, incoming, sha, dedup, "exception")
-        tx.add_exception(incoming.refusal, message=message.seq)
-        return message.seq, sha
-    message = _message(tx, incoming, sha, "received")
-    tx.arrive(message, dedup=dedup, lane=incoming.lane, priority=incoming.priority)
-    tx.add_keys(message.seq, incoming.keys)
-    tx.tallies["received"] += 1
-    return message.seq, sha
+    return Appended(seq, status, of)
 
 
 def _keep(
@@ -70,14 +85,14 @@ def _keep(
     message = _message(tx, incoming, sha, state, duplicate_of)
     tx.add_message(message, dedup=dedup, lane=incoming.lane, priority=incoming.priority)
     tx.add_keys(message.seq, incoming.keys)
-    tx.tallies["received"] += 1
     tx.tallies[state] += 1
     return message
 
 
-def _message(tx: Transaction, i: Incoming, sha: bytes, state: str, duplicate_of: int | None = None) -> Message:
-    return Message(tx.next_id("messages"), "in", i.channel, i.partner, i.format, i.type, i.control_id, i.sender,
-                   tx.now, len(i.raw), sha, i.raw, state, duplicate_of, i.site, i.warnings)  # fmt: skip
+def _message(tx: Transaction, incoming: Incoming, sha: bytes, state: str, duplicate_of: int | None = None) -> Message:
+    raw, channel, partner, format, type, control_id, sender, _, _, warnings, site, *_ = incoming
+    return Message(tx.next_id("messages"), "in", channel, partner, format, type, control_id, sender, tx.now, len(raw),
+                   sha, raw, state, duplicate_of, site, warnings)  # fmt: skip
 
 
 def _conflict(incoming: Incoming, of: int) -> NewException:

@@ -10,57 +10,53 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from json.encoder import encode_basestring as quoted
+from typing import Any
 
 from engine.message import Message
 from engine.store.sql import queries
 
-
-class Arrival(NamedTuple):
-    """One message in `arrivals.facts`; the view `arrived` counts its columns. dedup and sha256 in hex."""
-
-    seq: int
-    work: int
-    channel: str
-    partner: str
-    format: str
-    type: str
-    control_id: str
-    sender: str
-    at: int
-    size: int
-    sha256: str
-    site: int | None
-    warnings: str
-    lane: str
-    priority: int
-    dedup: str
+_DEDUP = 15  # column of `facts`
+_EMPTY, _NULL = '""', "null"
+Arrival = tuple[int, int, bytes | None, str]  # seq, work, digest of the duplicate key, facts
 
 
-def arrival(message: Message, work: int, site: int | None, lane: str, priority: int, dedup: bytes | None) -> Arrival:
-    m = message
-    return Arrival(m.seq, work, m.channel, m.partner, m.format, m.type, m.control_id, m.sender, m.at, m.size,
-                   m.sha256.hex(), site, json.dumps(m.warnings) if m.warnings else "", lane, priority,
-                   dedup.hex() if dedup else "")  # fmt: skip
+class Facts:
+    """Messages as `arrivals.facts` has them; the view `arrived` counts the columns. Digests are in hex.
+
+    One per transaction: what its messages have in common is written out once.
+    """
+
+    def __init__(self) -> None:
+        self._common: dict[tuple[Any, ...], tuple[str, str]] = {}
+
+    def of(self, message: Message, work: int, site: int | None, lane: str, priority: int, dedup: bytes | None) -> str:
+        seq, _, channel, partner, format, type, control_id, sender, at, size, sha256, _, _, _, _, warnings = message
+        kind = (channel, partner, format, type, site, warnings)
+        common = self._common.get(kind)
+        if common is None:
+            told = quoted(json.dumps(warnings)) if warnings else _EMPTY
+            head = f"{quoted(channel)},{quoted(partner)},{quoted(format)},{quoted(type)}"
+            common = self._common[kind] = head, f"{site or _NULL},{told}"
+        head, tail = common
+        return (
+            f'[{seq},{work},{head},{quoted(control_id)},{quoted(sender)},{at},{size},"{sha256.hex()}",{tail},'
+            f'{quoted(lane)},{priority},"{dedup.hex() if dedup else ""}"]'
+        )
 
 
 def row(arrived: list[Arrival]) -> tuple[int, int, int, int, str]:
     """The row that one transaction adds."""
-    facts = json.dumps(arrived, ensure_ascii=False, separators=(",", ":"))
-    first, last, work = arrived[0].seq, arrived[-1].seq, arrived[-1].work
-    return first, last, work, checksum(first, last, work, facts.encode()), facts
+    text = "[" + ",".join([facts for *_, facts in arrived]) + "]"
+    (first, *_), (last, work, *_) = arrived[0], arrived[-1]
+    return first, last, work, checksum(first, last, work, text.encode()), text
 
 
 def checksum(first: int, last: int, work: int, facts: bytes) -> int:
     return zlib.crc32(facts, zlib.crc32(b"%d %d %d" % (first, last, work)))
-
-
-class _Waiting(NamedTuple):
-    block: int
-    dedup: bytes | None
-    sha256: bytes
 
 
 class Arrivals:
@@ -70,57 +66,59 @@ class Arrivals:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._waiting: dict[int, _Waiting] = {}  # by seq
-        self._left: Counter[int] = Counter()  # messages not filed, by block
+        self._dedups: dict[int, bytes | None] = {}  # by seq
         self._firsts: dict[bytes, int] = {}  # seq by dedup digest
+        self._blocks: list[int] = []  # their first seqs, ascending
+        self._left: dict[int, int] = {}  # messages not filed, by block
 
     def __contains__(self, seq: int) -> bool:
-        return seq in self._waiting
+        return seq in self._dedups
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._dedups)
 
-    def first(self, dedup: bytes) -> tuple[int, bytes] | None:
-        """(seq, SHA-256) of the first message of its kind, if that is not filed yet."""
-        seq = self._firsts.get(dedup)
-        return None if seq is None else (seq, self._waiting[seq].sha256)
+    def first(self, dedup: bytes) -> int | None:
+        """The first message of its kind, if that is not filed yet."""
+        return self._firsts.get(dedup)
 
     def dedup(self, seq: int) -> bytes | None:
-        return self._waiting[seq].dedup
+        return self._dedups[seq]
 
-    def add(self, block: int, arrived: Iterable[Arrival]) -> None:
-        for one in arrived:
-            dedup = bytes.fromhex(one.dedup) if one.dedup else None
-            self._waiting[one.seq] = _Waiting(block, dedup, bytes.fromhex(one.sha256))
-            self._left[block] += 1
+    def block(self, seq: int) -> int:
+        return self._blocks[bisect_right(self._blocks, seq) - 1]
+
+    def add(self, block: int, arrived: Iterable[tuple[int, bytes | None]]) -> None:
+        """The messages of one more row: (seq, dedup) each."""
+        before = len(self._dedups)
+        for seq, dedup in arrived:
+            self._dedups[seq] = dedup
             if dedup is not None:
-                self._firsts[dedup] = one.seq
+                self._firsts[dedup] = seq
+        if len(self._dedups) > before:
+            self._blocks.append(block)
+            self._left[block] = len(self._dedups) - before
 
     def emptied(self, filed: Iterable[int]) -> list[int]:
         """The blocks in which nothing is left when these are filed."""
-        fewer = Counter(self._waiting[seq].block for seq in filed)
+        fewer = Counter([self.block(seq) for seq in filed])
         return [block for block, count in fewer.items() if self._left[block] == count]
 
     def filed(self, seqs: Iterable[int]) -> None:
         for seq in seqs:
-            known = self._waiting.pop(seq)
-            if known.dedup is not None:
-                del self._firsts[known.dedup]
-            self._left[known.block] -= 1
-            if not self._left[known.block]:
-                del self._left[known.block]
+            block = self.block(seq)
+            dedup = self._dedups.pop(seq)
+            if dedup is not None:
+                del self._firsts[dedup]
+            self._left[block] -= 1
+            if not self._left[block]:
+                del self._left[block]
+                del self._blocks[bisect_right(self._blocks, block) - 1]
 
 
 def load(con: sqlite3.Connection, most: int) -> Arrivals:
     found = Arrivals(most)
-    blocks = [(block, _list(facts)) for block, facts in con.execute(queries()["arrivals"])]
-    seqs = [one[0] for _, arrived in blocks for one in arrived]
-    filed = {seq for (seq,) in con.execute(queries()["filed"], (json.dumps(seqs),))}
-    for block, arrived in blocks:
-        found.add(block, [Arrival(*one) for one in arrived if one[0] not in filed])
+    for block, text, touched in con.execute(queries()["arrivals"]):
+        filed = {seq for (seq,) in con.execute(queries()["filed"], (text,))} if touched else ()
+        rows = [(row[0], row[_DEDUP]) for row in json.loads(text)]
+        found.add(block, [(seq, bytes.fromhex(dedup) or None) for seq, dedup in rows if seq not in filed])
     return found
-
-
-def _list(text: str) -> list[Any]:
-    values: list[Any] = json.loads(text)
-    return values

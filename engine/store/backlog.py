@@ -5,7 +5,7 @@ Work is loaded in the order of its ids, so lanes keep their order; priority over
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from engine.message import Delivery, Message
 from engine.store.lanes import Item, Lanes
@@ -39,16 +39,18 @@ class Backlog:
     def last(self) -> int:
         return self._last
 
-    def offer(self, item: Item) -> None:
-        """A piece just committed; called in the order of ids."""
-        if item.id <= self.horizon:
-            return  # a page read meanwhile has brought it
-        whole = self.complete
-        self._last = max(self._last, item.id)
-        if whole and self.lanes.moving < self._most:
-            self.horizon = item.id
-            self._keep(item)
-            self.lanes.add(item)
+    def offer(self, items: Iterable[Item]) -> None:
+        """Pieces just committed; called in the order of ids."""
+        lanes = self.lanes
+        for item in items:
+            if item.id <= self.horizon:
+                continue  # a page read meanwhile has brought it
+            whole = self.horizon >= self._last
+            self._last = item.id
+            if whole and lanes.moving < self._most:
+                self.horizon = item.id
+                self._keep(item)
+                lanes.add(item)
 
     def admit(self, page: Sequence[Item], *, asked: int, last: int) -> None:
         """Take a page read from the work table. last: what `last` was when the reading began."""
@@ -77,10 +79,11 @@ class Backlog:
         if item is not None:
             self._forget(item)
 
-    def done(self, id: int) -> None:
-        item = self.lanes.done(id)
-        if item is not None:
-            self._forget(item)
+    def done(self, ids: Iterable[int]) -> None:
+        for id in ids:
+            item = self.lanes.done(id)
+            if item is not None:
+                self._forget(item)
 
     def _keep(self, item: Item) -> None:
         if item.message is None:

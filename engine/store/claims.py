@@ -55,15 +55,17 @@ class Claims:
 
     # --- what a commit changes ---
     def apply(self, effects: Effects) -> None:
-        for kind, id in effects.done:
-            self._given[kind].pop(id, None)
+        for kind, ids in effects.done.items():
+            given = self._given[kind]
+            for id in ids:
+                given.pop(id, None)
             if kind != DEADLINE:
-                self._backlogs[kind].done(id)
+                self._backlogs[kind].done(ids)
         for kind, id, at in effects.postponed:
             self._given[kind].pop(id, None)
             self._backlogs[kind].postpone(id, at)
-        for kind, item in effects.added:
-            self._backlogs[kind].offer(item)
+        for kind, items in effects.added.items():
+            self._backlogs[kind].offer(items)
         if effects.next_check is not None:
             self._next_check = min(self._next_check, effects.next_check)
 

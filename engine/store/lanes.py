@@ -33,6 +33,7 @@ class Item:
 
 @dataclass(slots=True)
 class _Lane:
+    name: str
     items: deque[Item] = field(default_factory=deque)
     claimed: int = 0
     rank: int | None = None  # the priority it stands in the queue with; None when it does not stand there
@@ -59,7 +60,8 @@ class Lanes:
     def add(self, item: Item) -> None:
         lane = self._lanes.get(item.lane)
         if lane is None:
-            lane = self._lanes[item.lane] = _Lane()
+            lane = self._lanes[item.lane] = _Lane(item.lane)
+        item.lane = lane.name  # one text for all of them
         lane.items.append(item)
         self._items[item.id] = item
         self._parked += lane.waiting

@@ -91,7 +91,8 @@ def _keep_documents(tx: Transaction, outcome: Outcome) -> list[int]:
 def _keep_reply(tx: Transaction, outcome: Outcome) -> int | None:
     if outcome.reply is None:
         return None
-    seq, _ = append.keep_new(tx, outcome.reply)
+    seq = append.keep_new(tx, outcome.reply, digest(outcome.reply.raw))
+    tx.tallies["received"] += 1
     tx.add("add_edges", (outcome.work.message.seq, seq, "reply"))
     return seq
 
@@ -251,7 +252,7 @@ def _deadline(tx: Transaction, outcome: Outcome) -> None:
     work = outcome.work
     again = outcome.at if outcome.status == "retry" else None
     tx.add("check_acknowledgements", (work.id, again))
-    tx.effects.done.append(("deadline", work.id))
+    tx.effects.done["deadline"].append(work.id)
     if again is not None:
         tx.effects.check_at(again)
 

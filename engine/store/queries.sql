@@ -21,10 +21,10 @@ SELECT id, last, work, crc, CAST(facts AS BLOB) FROM arrivals
 SELECT id, bytes FROM bodies WHERE id >= ? AND NOT EXISTS (SELECT 1 FROM messages WHERE seq = bodies.id / 4096) ORDER BY id
 
 -- name: arrivals
-SELECT id, facts FROM arrivals ORDER BY id
+SELECT id, facts, EXISTS (SELECT 1 FROM messages WHERE seq BETWEEN id AND last) FROM arrivals ORDER BY id
 
 -- name: filed
-SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM messages WHERE seq = value)
+SELECT value ->> 0 FROM json_each(?) WHERE EXISTS (SELECT 1 FROM messages WHERE seq = value ->> 0)
 
 -- name: add_bodies
 INSERT INTO bodies (id, codec, bytes) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
@@ -134,6 +134,10 @@ UPDATE deliveries SET possible_duplicate = 1 WHERE id IN (SELECT value FROM json
 -- name: known_dedups
 SELECT messages.dedup, messages.seq, messages.sha256
 FROM ({rows}) AS v CROSS JOIN messages ON messages.control_id = v.column1 AND messages.dedup = v.column2
+
+-- name: arrived_digests
+SELECT seq, sha256 FROM (SELECT DISTINCT value AS block FROM json_each(:blocks)) AS near
+CROSS JOIN arrived ON arrived.first = near.block WHERE seq IN (SELECT value FROM json_each(:seqs))
 
 -- name: acknowledgement_states
 SELECT id, state, delivery FROM acknowledgements WHERE id IN (SELECT value FROM json_each(?))

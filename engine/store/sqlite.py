@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from engine.errors import Unavailable
-from engine.store import acting, append, outcome
+from engine.store import acting, outcome
 from engine.store.claims import Claims
 from engine.store.contract import MANY, Appended, Committed, Incoming, Outcome, Work
 from engine.store.reader import Reader, open_reader
@@ -121,13 +121,13 @@ class SqliteStore(Reader):
 
     # --- writing ---
     async def append(self, batch: Sequence[Incoming]) -> list[Appended]:
-        def run(tx: Transaction) -> list[Appended]:
-            return append.append(tx, batch)
-
-        kept: list[Appended] = await self._write(
-            run, batch=batch, rows=len(batch), bytes=sum([len(incoming.raw) for incoming in batch])
-        )
-        return kept
+        if not batch:
+            return []
+        size = len(batch[0].raw) if len(batch) == 1 else sum([len(incoming.raw) for incoming in batch])
+        writer, _ = self._opened()
+        done: asyncio.Future[list[Appended]] = asyncio.get_running_loop().create_future()
+        writer.put(Job(done, batch, len(batch), size))
+        return await done
 
     async def commit(self, outcomes: Sequence[Outcome]) -> list[Committed]:
         """Outcomes whose work is not claimed conflict: someone has committed or released it."""
@@ -144,14 +144,14 @@ class SqliteStore(Reader):
             claims.end(o.work for o in held)
             claims.give_back(replaced, withheld)
 
-        kept = await self._write(run, ended, outcomes=held, rows=4 * len(held), bytes=sum(map(_size, held)))
+        kept = await self._put(run=run, ended=ended, outcomes=held, rows=4 * len(held), bytes=sum(map(_size, held)))
         answers = iter(kept)
         committed = [next(answers) if mine else Committed("conflict") for mine in ours]
         claims.release([o.work for o, c in zip(outcomes, committed, strict=True) if c.status == "conflict"])
         return committed
 
     async def resolve(self, ids: Sequence[int], *, reason: str, who: str) -> None:
-        await self._write(lambda tx: acting.resolve(tx, ids, reason, who), alone=True)
+        await self._put(run=lambda tx: acting.resolve(tx, ids, reason, who), alone=True)
 
     async def replay(
         self,
@@ -163,44 +163,28 @@ class SqliteStore(Reader):
         who: str,
     ) -> int:
         wanted = acting.Replay(messages, deliveries, resend, reason, who)
-        queued: int = await self._write(lambda tx: acting.replay(tx, wanted), alone=True)
+        queued: int = await self._put(run=lambda tx: acting.replay(tx, wanted), alone=True)
         return queued
 
     async def keep_site(self, version: str, snapshot: bytes) -> None:
-        await self._write(lambda tx: acting.keep_site(tx, version, snapshot), alone=True)
+        await self._put(run=lambda tx: acting.keep_site(tx, version, snapshot), alone=True)
 
     async def audit(self, who: str, action: str, subject: str, reason: str) -> None:
-        await self._write(lambda tx: acting.audit(tx, who, action, subject, reason))
+        await self._put(run=lambda tx: acting.audit(tx, who, action, subject, reason))
 
-    async def _write(
-        self, run: Callable[[Transaction], Any], ended: Callable[[], None] | None = None, **job: Any
-    ) -> Any:
-        """Hand a job to the writer and wait until it is durable. It runs also when the caller is cancelled meanwhile.
-
-        ended: called when it is durable or has failed, before the caller goes on.
-        """
+    def _put(self, **job: Any) -> asyncio.Future[Any]:
+        """Hand a job to the writer. It runs also when the caller is cancelled while waiting until it is durable."""
         writer, _ = self._opened()
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-        def done(result: Any, error: BaseException | None) -> None:
-            if ended is not None:
-                ended()
-            if future.done():
-                return
-            if error is not None:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
-        writer.put(Job(run, done, **job))
-        return await future
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        writer.put(Job(done, **job))
+        return done
 
     def _settled(self, settled: Settled) -> None:
         assert self._claims is not None
         if settled.effects is not None:
             self._claims.apply(settled.effects)
         for job, result, error in settled.answers:
-            job.done(result, error)
+            job.settle(result, error)
         self._claims.wake()
 
     # --- work ---

@@ -45,8 +45,8 @@ class Memory:
 class Effects:
     """What the process changes in memory when the transaction is durable."""
 
-    added: list[tuple[str, Item]] = field(default_factory=list)  # (kind, item), ids ascending
-    done: list[tuple[str, int]] = field(default_factory=list)
+    added: defaultdict[str, list[Item]] = field(default_factory=lambda: defaultdict(list))  # by kind, ids ascending
+    done: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))  # ids, by kind
     postponed: list[tuple[str, int, int]] = field(default_factory=list)
     next_check: int | None = None  # a deadline may be due from then on
 
@@ -62,16 +62,17 @@ class Transaction:
         self.counters: dict[tuple[str, str], int] = {}  # changed here
         self.tallies: defaultdict[str, int] = defaultdict(int)  # changes of the counts for stats
         self.sites: dict[str, int] = {}  # new here
-        self.dedups: dict[int, bytes] = {}  # id() of an incoming message -> digest of its duplicate key
-        self.firsts: dict[bytes, tuple[int, bytes]] = {}  # dedup digest -> (seq, SHA-256) of the first
         self.settled: dict[int, str] = {}  # state of the acknowledgements spoken of
         self.owners: dict[int, int] = {}  # the delivery of each acknowledgement spoken of
         self.replaced: dict[int, tuple[int, str]] = {}  # delivery to be replaced -> its message, its state
         self.states: dict[int, str] = {}  # of the messages that are processed again
+        self.arrivals = memory.arrivals
         self._memory = memory
         self._room = memory.arrivals.most - len(memory.arrivals)
         self._rows: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
         self._arrived: list[Arrival] = []
+        self._facts = arrivals.Facts()
+        self._bytes = 0  # of the bodies added
         self._filed: set[int] = set()
         self._dropped: list[int] = []
         self._awaiting: list[int] = []
@@ -115,25 +116,24 @@ class Transaction:
                m.sha256, m.state, rule, m.duplicate_of, self.site_number(m.site), warnings, lane, priority)  # fmt: skip
         self._rows["add_messages"].append(row)
         self._add_body(m.seq, m.body)
-        self.tallies["bytes"] += m.size
 
-    def arrive(self, message: Message, *, dedup: bytes | None, lane: str, priority: int) -> None:
+    def arrive(self, message: Message, dedup: bytes | None, lane: str, priority: int) -> None:
         """Take a message that only waits to be processed; its own row comes when it is filed."""
-        item = Item(self.next_id("work"), lane, priority, self.now, message.seq, "", message)
-        told = message.control_id + message.type + message.sender
-        if len(self._arrived) >= self._room or "\0" in told:  # SQLite ends a JSON text's value there
-            self.add_message(message, dedup=dedup, lane=lane, priority=priority)
+        m, work = message, self.next_id("work")
+        item = Item(work, lane, priority, self.now, m.seq, "", m)
+        cut = "\0" in m.control_id or "\0" in m.type or "\0" in m.sender  # SQLite ends a JSON text's value there
+        if cut or len(self._arrived) >= self._room:
+            self.add_message(m, dedup=dedup, lane=lane, priority=priority)
             self.add_work("process", item)
             return
-        self._arrived.append(arrivals.arrival(message, item.id, self.site_number(message.site), lane, priority, dedup))
-        self._add_body(message.seq, message.body)
-        self.tallies["bytes"] += message.size
-        self.effects.added.append(("process", item))
-        self.tallies["in_flight"] += 1
+        facts = self._facts.of(m, work, self.site_number(m.site), lane, priority, dedup)
+        self._arrived.append((m.seq, work, dedup, facts))
+        self._add_body(m.seq, m.body)
+        self.effects.added["process"].append(item)
 
     def is_arrival(self, seq: int) -> bool:
         """Whether a message has no row of its own yet."""
-        return seq in self._memory.arrivals and seq not in self._filed
+        return seq in self.arrivals and seq not in self._filed
 
     def file(self, work: Work, state: str, *, rule: str = "", site: str = "", warnings: tuple[str, ...] = ()) -> None:
         """Give an arrival its own row, in the state it has come to. warnings: more of them."""
@@ -141,13 +141,9 @@ class Transaction:
         self._filed.add(m.seq)
         told = json.dumps([*m.warnings, *warnings]) if m.warnings or warnings else ""
         row = (m.seq, m.direction, m.channel, m.partner, m.format, m.type, m.control_id,
-               self._memory.arrivals.dedup(m.seq), m.sender, m.at, m.size, m.sha256, state, rule, None,
+               self.arrivals.dedup(m.seq), m.sender, m.at, m.size, m.sha256, state, rule, None,
                self.site_number(site or m.site), told, work.lane, work.priority)  # fmt: skip
         self._rows["add_messages"].append(row)
-
-    def first(self, dedup: bytes) -> tuple[int, bytes] | None:
-        """(seq, SHA-256) of the first message with this duplicate key."""
-        return self.firsts.get(dedup) or self._memory.arrivals.first(dedup)
 
     def add_keys(self, seq: int, keys: Sequence[tuple[str, str, str]]) -> None:
         """keys: (kind, value, scope)."""
@@ -157,7 +153,7 @@ class Transaction:
 
     def add_work(self, kind: str, item: Item) -> None:
         self._rows["add_work"].append((item.id, kind, item.lane, item.priority, item.due_at, item.subject, item.step))
-        self.effects.added.append((kind, item))
+        self.effects.added[kind].append(item)
         if kind == "process":
             self.tallies["in_flight"] += 1
 
@@ -177,13 +173,13 @@ class Transaction:
 
     def finish_work(self, kind: str, id: int) -> None:
         self._dropped.append(id)
-        self.effects.done.append((kind, id))
+        self.effects.done[kind].append(id)
         if kind == "process":
             self.tallies["in_flight"] -= 1
 
     def end_arrival(self, id: int) -> None:
         """The work of a filed arrival is done; it had no row."""
-        self.effects.done.append(("process", id))
+        self.effects.done["process"].append(id)
         self.tallies["in_flight"] -= 1
 
     def postpone_work(self, kind: str, id: int, at: int) -> None:
@@ -224,10 +220,12 @@ class Transaction:
         """The last statements before the commit. number: this transaction's."""
         if self._arrived:
             self.add("add_arrivals", arrivals.row(self._arrived))
+            self.tallies["in_flight"] += len(self._arrived)
         self.flush()
-        emptied = self._memory.arrivals.emptied(self._filed)
+        emptied = self.arrivals.emptied(self._filed)
         if emptied:
             self.con.execute(queries()["drop_arrivals"], (json.dumps(emptied),))
+        self.tallies["bytes"] += self._bytes
         self.counters["store", "commit"] = number
         for name, by in self.tallies.items():
             self.counters["tally", name] = self.count("tally", name) + by
@@ -237,12 +235,13 @@ class Transaction:
         """The commit stands: what it counted is the truth now."""
         self._memory.counters.update(self.counters)
         self._memory.sites.update(self.sites)
-        self._memory.arrivals.filed(self._filed)
+        self.arrivals.filed(self._filed)
         if self._arrived:
-            self._memory.arrivals.add(self._arrived[0].seq, self._arrived)
+            self.arrivals.add(self._arrived[0][0], [(seq, dedup) for seq, _, dedup, _ in self._arrived])
 
     def _add_body(self, seq: int, body: bytes) -> None:
         rows = self._rows["add_bodies"]
+        self._bytes += len(body)
         if len(body) <= CHUNK:
             rows.append((seq * CHUNKS, 0, body))
             return

@@ -22,7 +22,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +44,30 @@ TABLES = ("messages", "documents", "deliveries", "acknowledgements", "exceptions
 
 @dataclass(slots=True)
 class Job:
-    """run: gathers rows in the transaction and returns the caller's result. alone: has a transaction of its own."""
+    """What one caller wants kept, received messages or else what `run` gathers; `done` gets what that returned.
 
-    run: Callable[[Transaction], Any]
-    done: Callable[[Any, BaseException | None], None]
+    ended: called when it is durable or has failed, before the caller goes on. alone: has a transaction of its own.
+    """
+
+    done: asyncio.Future[Any]
     batch: Sequence[Incoming] = ()
-    outcomes: Sequence[Outcome] = ()
     rows: int = 1
     bytes: int = 0
+    run: Callable[[Transaction], Any] = bool
+    outcomes: Sequence[Outcome] = ()
+    ended: Callable[[], None] | None = None
     alone: bool = False
+
+    def settle(self, result: Any, error: BaseException | None) -> None:
+        """The caller may have been cancelled meanwhile."""
+        if self.ended is not None:
+            self.ended()
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(result)
+        else:
+            self.done.set_exception(error)
 
 
 _NUMBER = ("store", "commit")  # counts the transactions
@@ -191,9 +206,11 @@ class Writer:
         """All of a transaction but its COMMIT."""
         tx = Transaction(self._con, self._memory, self._clock())
         self._con.execute("BEGIN IMMEDIATE")
-        append.look_up(tx, chain.from_iterable(job.batch for job in jobs))
-        outcome.look_up(tx, list(chain.from_iterable(job.outcomes for job in jobs)))
-        answers: list[Answer] = [(job, job.run(tx), None) for job in jobs]
+        answers = _append(tx, [job for job in jobs if job.batch])
+        others = [job for job in jobs if not job.batch]
+        if others:
+            outcome.look_up(tx, list(chain.from_iterable([job.outcomes for job in others])))
+            answers += [(job, job.run(tx), None) for job in others]
         number = tx.count(*_NUMBER) + 1
         tx.finish(number)
         self._doubt = number, tx.effects
@@ -271,6 +288,15 @@ class Writer:
         write(self._con, "set_counters", [(*_NUMBER, number)])
         self._doubt = None
         self._memory.counters[_NUMBER] = number
+
+
+def _append(tx: Transaction, jobs: Sequence[Job]) -> list[Answer]:
+    """All that came in, as one batch; each job gets its own share of the answers."""
+    kept = append.append(tx, [incoming for job in jobs for incoming in job.batch])
+    if len(kept) == len(jobs):
+        return [(job, [row], None) for job, row in zip(jobs, kept, strict=True)]
+    rows = iter(kept)
+    return [(job, list(islice(rows, len(job.batch))), None) for job in jobs]
 
 
 def _take(waiting: deque[Job], most: int) -> list[Job]:

@@ -205,7 +205,7 @@ def test_a_text_that_sqlite_would_cut_is_kept_whole(name: str, tmp_path: Path) -
 
 
 FORGETS_DUPLICATES = ("dedup", lambda self, seq: None)
-DROPS_TOO_EARLY = ("emptied", lambda self, filed: [*{self._waiting[seq].block for seq in filed}])
+DROPS_TOO_EARLY = ("emptied", lambda self, filed: [*{self.block(seq) for seq in filed}])
 KEEPS_TOO_LONG = ("emptied", lambda self, filed: [])
 
 

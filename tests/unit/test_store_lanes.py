@@ -100,12 +100,12 @@ def test_a_long_backlog_is_loaded_in_order_and_nothing_twice() -> None:
             page = [piece for piece in table if backlog.horizon < piece.id <= known][:asked]
             if len(seen) >= 4 and backlog.last == 20:
                 for piece in table[20:]:
-                    backlog.offer(piece)  # commits that end while the page is being read
+                    backlog.offer([piece])  # commits that end while the page is being read
             backlog.admit(page, asked=asked, last=last)
         for _, pieces in backlog.lanes.claim(3, 0, MANY):
             for piece in pieces:
                 seen.append(piece.id)
-                backlog.done(piece.id)
+                backlog.done([piece.id])
     assert sorted(seen) == list(range(1, 31))
     for parity in (0, 1):
         mine = [id for id in seen if id % 2 == parity]
@@ -116,11 +116,11 @@ def test_a_long_backlog_is_loaded_in_order_and_nothing_twice() -> None:
 def test_a_receiver_that_is_down_does_not_keep_the_others_work_out() -> None:
     backlog = Backlog(last=0, most=4)
     for n in range(1, 5):
-        backlog.offer(item(n, "down"))
+        backlog.offer([item(n, "down")])
     ids = [piece.id for _, pieces in backlog.lanes.claim(9, 0, MANY) for piece in pieces]
     backlog.lanes.postpone(ids[0], 1_000)
     for id in ids[1:]:
         backlog.lanes.release(id)
     assert taken(backlog.lanes, 9) == []
-    backlog.offer(item(5, "up"))
+    backlog.offer([item(5, "up")])
     assert taken(backlog.lanes, 9) == [5]
