@@ -14,8 +14,8 @@ import pytest
 from engine import wiring
 from engine.site.load import load_site
 from tests.functional.bad_kit import verb
+from tests.functional.parties import requisition, send
 from tests.functional.scene import Scene, copy_site, scene
-from tests.functional.test_flow import requisition, send
 
 EHR, ERP, ACME, BRAVO = (f"partners/{name}.yaml" for name in ("ehr", "erp", "acme_surgical", "bravo_medical"))
 CHANNELS, CONNECTIONS, ROUTES = (f"config/{name}.yaml" for name in ("channels", "connections", "routes"))

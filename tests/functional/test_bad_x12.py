@@ -13,8 +13,8 @@ import pytest
 
 from channels.simulate.erp import Erp
 from tests.functional.bad_kit import Watch, kept, verb
+from tests.functional.parties import played, requisition, send
 from tests.functional.scene import Scene, copy_site, scene
-from tests.functional.test_flow import played, requisition, send
 
 pytestmark = pytest.mark.xdist_group("bad_x12")
 

@@ -16,8 +16,8 @@ import pytest
 from channels.simulate.erp import Erp
 from channels.simulate.processes import free_port
 from tests.functional.bad_kit import Answer, connected, verb
+from tests.functional.parties import played, requisition
 from tests.functional.scene import Scene, copy_site, scene
-from tests.functional.test_flow import played, requisition
 
 _TINY = 32 * 1024  # bytes: more than the daemon's log, less than one commit
 _ROOM = 4 << 20
