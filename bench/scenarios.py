@@ -8,8 +8,6 @@ the far side, divided by the time from the first one sent to the last one there,
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
 import socket
 import subprocess
@@ -20,6 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.exchange import SUPPLIERS, last_written, order_files
 from bench.processes import (
     ROOT,
     BenchError,
@@ -34,16 +33,10 @@ from bench.processes import (
 SITES = ROOT / "bench" / "sites"
 REFERENCE = ("config", "partners", "mappings")
 BUYER = "ZZ:NORTHHEALTH/NORTHHEALTH"
-SUPPLIERS = {  # as partners/*.yaml know them: ISA and GS identity, separators
-    "acme_surgical": ("01:081234567/081234567", "*>~"),
-    "bravo_medical": ("ZZ:BRAVOMED/BRAVOMED", r"|^~\n"),
-    "corvus_supply": ("12:3125550142/CORVUS", r"\x1d\x1f\n"),
-}
 DAEMON = ("-m", "engine.cli", "run")
 DRAIN_LIMIT = 120.0  # seconds a backlog gets to reach the far side
 DRAIN_STALL = 15.0  # seconds without anything arriving after which a drain is given up
 PASSTHROUGH_CAP, FLOW_CAP = 4000, 400  # messages per second of window that may be sent: bounds the backlog
-_ORDER_FILE = re.compile(r"850-.+\.edi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,32 +281,3 @@ def _supplier(name: str, home: Path) -> Sequence[str]:
         "-m", "channels.simulate", "supplier", "--exchange", exchange, "--ours", identity, "--theirs", BUYER,
         "--separators", separators,
     ]  # fmt: skip
-
-
-def order_files(home: Path) -> set[tuple[str, str]]:
-    """(supplier, file name) of every 850 written so far: still in `out`, or taken by its supplier."""
-    return {
-        (supplier, entry.name)
-        for supplier in SUPPLIERS
-        for folder in ("out", "out/.taken")
-        for entry in _entries(home / "exchange" / supplier / folder)
-        if _ORDER_FILE.fullmatch(entry.name)
-    }
-
-
-def last_written(home: Path) -> float:
-    """When the newest 850 was written; call it when nothing is moved any more."""
-    files = ((home / "exchange" / supplier).rglob("850-*.edi") for supplier in SUPPLIERS)
-    return max((_written(file) for found in files for file in found), default=0.0)
-
-
-def _written(file: Path) -> float:
-    """0 for a file that its supplier has just taken away."""
-    try:
-        return file.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    return list(os.scandir(folder)) if folder.exists() else []
