@@ -9,10 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from click.testing import CliRunner
-
-from engine.cli.verbs import hilum
-from tests.functional.scene import PATIENCE, Scene
+from tests.functional.scene import PATIENCE, Scene, in_process
 
 START, END = b"\x0b", b"\x1c\r"
 
@@ -106,10 +103,10 @@ def connected(port: int) -> Iterator[Peer]:
 
 
 def verb(stage: Scene, *words: str, code: int = 0) -> bytes:
-    """What a verb prints. The same command as the console script's, without the start of an interpreter."""
-    ran = CliRunner().invoke(hilum, list(words), env=stage.environment)
-    assert ran.exit_code == code, (words, ran.output, ran.exception)
-    return ran.stdout_bytes
+    """What a verb prints, without the start of an interpreter."""
+    ended, printed, talk = in_process(stage.environment, *words)
+    assert ended == code, (words, printed, talk)
+    return printed
 
 
 def worklist(stage: Scene) -> list[dict[str, Any]]:

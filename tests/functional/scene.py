@@ -6,18 +6,22 @@ Leaving a scene checks the conservation law: every message the store received is
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from click.testing import CliRunner
+
 from channels.simulate.processes import Crew, Program, Running, free_port, wait_for
+from engine.cli import main
 from engine.store.reader import open_reader
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,8 +70,15 @@ class Scene:
         )
         return ran
 
+    def verb(self, *args: str, code: int = 0, feed: bytes = b"") -> subprocess.CompletedProcess[str]:
+        """The same by the same way in, without the start of an interpreter: several times as fast."""
+        ended, printed, talk = in_process(self.environment, *args, feed=feed)
+        ran = subprocess.CompletedProcess(args, ended, printed.decode(), talk.decode())
+        assert ended == code, f"hilum {' '.join(args)} ended with {ended}:\n{ran.stdout}\n{ran.stderr}"
+        return ran
+
     def trace(self, key: str) -> dict[str, Any]:
-        data: dict[str, Any] = json.loads(self.hilum("trace", key, "--json").stdout)
+        data: dict[str, Any] = json.loads(self.verb("trace", key, "--json").stdout)
         return data
 
     def read(self, ask: Callable[[Any], Awaitable[_Found]]) -> _Found:
@@ -107,6 +118,21 @@ class Scene:
 
     def log(self) -> str:
         return self.daemon.log.read_text(errors="replace") if self.daemon else ""
+
+
+def in_process(environment: Mapping[str, str], *words: str, feed: bytes = b"") -> tuple[int, bytes, bytes]:
+    """Call the console script's own function: exit code, output, talk. What it makes of this process is undone."""
+    thresholds = gc.get_threshold()
+    with CliRunner().isolation(feed, environment) as (printed, talk, _):
+        try:
+            main(words)
+        except SystemExit as end:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            return int(end.code or 0), printed.getvalue(), talk.getvalue()
+        finally:
+            gc.unfreeze()
+            gc.set_threshold(*thresholds)
 
 
 def read(store: Path, ask: Callable[[Any], Awaitable[_Found]]) -> _Found:

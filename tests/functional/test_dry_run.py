@@ -25,7 +25,7 @@ def order(item: str = "GLV-NTR-L", type: str = "OMS^O05^OMS_O05") -> bytes:
 
 
 def told(stage: Scene, *words: str, code: int = 0, feed: bytes = b"") -> Any:
-    return json.loads(stage.hilum(*words, "--dry-run", "--json", code=code, feed=feed).stdout)
+    return json.loads(stage.verb(*words, "--dry-run", "--json", code=code, feed=feed).stdout)
 
 
 def edit(site: Path, file: str, old: str, new: str) -> None:
@@ -62,12 +62,12 @@ def test_an_address_that_is_taken_is_named(still: Scene) -> None:
 
 def test_a_site_with_a_mistake_would_not_start(still: Scene) -> None:
     edit(still.site, "config/routes.yaml", "document: requisition", "documnt: requisition")
-    assert "config/routes.yaml:" in still.hilum("run", "--dry-run", code=3).stderr
+    assert "config/routes.yaml:" in still.verb("run", "--dry-run", code=3).stderr
 
 
 def test_a_secret_that_does_not_resolve_is_told(still: Scene) -> None:
     edit(still.site, "config/connections.yaml", "${env:HILUM_ERP_URL:-http://127.0.0.1:8090}", "${env:NOBODY_SET_THIS}")
-    assert "error[CFG201]" in still.hilum("run", "--dry-run", code=3).stderr
+    assert "error[CFG201]" in still.verb("run", "--dry-run", code=3).stderr
 
 
 def test_a_store_of_a_later_version_would_not_be_opened(still: Scene) -> None:
@@ -85,7 +85,7 @@ def test_a_file_where_the_home_should_be_is_told(still: Scene) -> None:
 
 def test_a_form_without_dry_run_is_a_usage_error(still: Scene) -> None:
     for words in (("run",), ("reload",), ("send", "mllp", "-")):
-        assert "--dry-run" in still.hilum(*words, "--json", code=2).stderr
+        assert "--dry-run" in still.verb(*words, "--json", code=2).stderr
 
 
 # --- reload ----------------------------------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ def stage(running: Scene) -> Iterator[Scene]:
 
 
 def status(stage: Scene) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(stage.hilum("status", "--json").stdout)
+    data: dict[str, Any] = json.loads(stage.verb("status", "--json").stdout)
     return data
 
 
@@ -147,8 +147,8 @@ def test_a_reload_that_would_move_doors_names_all_of_them(stage: Scene) -> None:
     assert [(row["what"], row["name"], row["fields"]) for row in plan["changes"] if row["refused"]] == [
         ("listener", "ehr_mllp", ["options.max_connections"]), ("connection", "erp", ["retry.most"]),
     ]  # fmt: skip
-    assert stage.hilum("reload", "--dry-run", code=3).stderr.count("error[CFG190]") == 2
-    assert "(and 1 more)" in stage.hilum("reload", code=3).stderr
+    assert stage.verb("reload", "--dry-run", code=3).stderr.count("error[CFG190]") == 2
+    assert "(and 1 more)" in stage.verb("reload", code=3).stderr
 
 
 def test_a_reload_of_a_bad_site_shows_every_mistake_at_its_place(stage: Scene) -> None:
@@ -158,8 +158,8 @@ def test_a_reload_of_a_bad_site_shows_every_mistake_at_its_place(stage: Scene) -
     assert (plan["would"], plan["site"]) == ("refuse", None)
     assert {row["name"] for row in plan["changes"]} == {"config/routes.yaml", "config/engine.yaml"}
     assert {found["place"].split(":")[0] for found in plan["findings"]} == {"config/routes.yaml", "config/engine.yaml"}
-    assert "^^^^^^^ did you mean 'document'?" in stage.hilum("reload", "--dry-run", code=3).stdout
-    assert "goes on as it was" in stage.hilum("reload", code=3).stderr
+    assert "^^^^^^^ did you mean 'document'?" in stage.verb("reload", "--dry-run", code=3).stdout
+    assert "goes on as it was" in stage.verb("reload", code=3).stderr
 
 
 def test_beside_a_running_daemon_no_other_would_start(stage: Scene) -> None:
@@ -201,7 +201,7 @@ def test_a_listener_that_answers_after_processing_would_refuse_what_cannot_be_ma
 def test_where_no_listener_of_the_site_is_nothing_is_judged(still: Scene) -> None:
     plan = told(still, "send", "mllp", "-", "--to", "hospital.example:2575", feed=order())
     assert (plan["would"], plan["listener"], plan["messages"]) == ("unknown", None, [])
-    assert "not judged" in still.hilum("send", "mllp", "-", "--to", "a.example:1", "--dry-run", feed=order()).stderr
+    assert "not judged" in still.verb("send", "mllp", "-", "--to", "a.example:1", "--dry-run", feed=order()).stderr
 
 
 def test_what_would_be_posted_is_judged_by_path_and_body(still: Scene) -> None:
@@ -228,9 +228,9 @@ def test_a_file_for_a_folder_is_judged_and_stays_where_it_is(stage: Scene, tmp_p
     passed_over = file.rename(tmp_path / "answer.tmp")
     plan = told(stage, "send", "folder", str(passed_over), "acme_surgical")
     assert (plan["would"], "passed over" in plan["why"]) == ("unknown", True)
-    assert "no exchange folder" in stage.hilum("send", "folder", str(passed_over), "nobody", "--dry-run", code=5).stderr
+    assert "no exchange folder" in stage.verb("send", "folder", str(passed_over), "nobody", "--dry-run", code=5).stderr
 
 
 @pytest.mark.parametrize("words", [("mllp", "-", "--to", "nowhere"), ("http", "-", "--to", "ftp://a.example/x")])
 def test_an_address_that_is_none_is_a_usage_error(still: Scene, words: tuple[str, ...]) -> None:
-    assert "Traceback" not in still.hilum("send", *words, code=2, feed=b"x").stderr
+    assert "Traceback" not in still.verb("send", *words, code=2, feed=b"x").stderr

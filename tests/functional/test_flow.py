@@ -127,7 +127,7 @@ def test_the_erp_may_be_down_and_refuse(tmp_path: Path) -> None:
             stage.until(done(erp, 1), "the acknowledgement in the ERP")
             ledger = stage.settled()
         assert ledger["exception"] == 1
-        (found,) = json.loads(stage.hilum("exceptions", "list", "--json").stdout)
+        (found,) = json.loads(stage.verb("exceptions", "list", "--json").stdout)
         assert found["code"] == "delivery.rejected"
         assert found["context"]["status"] == "422"
         assert found["context"]["pointer"]
@@ -166,7 +166,7 @@ def test_a_silent_supplier_becomes_overdue(tmp_path: Path) -> None:
 
 
 def _overdue(stage: Scene, acme: Supplier) -> None:
-    (late,) = json.loads(stage.hilum("acks", "--overdue", "--json").stdout)
+    (late,) = json.loads(stage.verb("acks", "--overdue", "--json").stdout)
     assert (late["partner"], late["kind"], late["state"]) == ("acme_surgical", "997", "overdue")
     assert any(row["overdue"] for row in stage.trace("REQ-S1")["awaited"])
 
@@ -177,12 +177,12 @@ def test_a_reply_without_its_orders_is_an_exception_that_its_requisition_leads_t
         body = tmp_path / "typo.json"
         body.write_text('{"requisition": "REQ-M1", "purchase_order": []}')
         target = f"http://127.0.0.1:{stage.http}/purchase-orders"
-        stage.hilum("send", "http", str(body), "--to", target)
+        stage.verb("send", "http", str(body), "--to", target)
         stage.until(lambda: stage.ledger()["exception"] == 1, "the exception")
         body.write_text('{"requisition": "REQ-M1", "purchase_orders": {"number": "X"}}')
-        stage.hilum("send", "http", str(body), "--to", target)
+        stage.verb("send", "http", str(body), "--to", target)
         stage.until(lambda: stage.ledger()["exception"] == 2, "the second exception")
-        codes = {row["code"] for row in json.loads(stage.hilum("exceptions", "--json").stdout)}
+        codes = {row["code"] for row in json.loads(stage.verb("exceptions", "--json").stdout)}
         assert codes == {"map.missing", "json.type"}
         send(stage, requisition("REQ-M2", ("NO-SUCH-ITEM", "1", "Box")))
         stage.until(lambda: stage.ledger()["exception"] == 3, "the third exception")

@@ -48,14 +48,14 @@ def test_a_rejected_850_goes_again_under_a_new_number_after_the_fix(tmp_path: Pa
             item = _local_item(site, "NH-20001")
             assert send(stage, requisition("REQ-R1", (item, "2", "Case"))) == ["AA"]
             stage.until(lambda: stage.ledger()["exception"] == 1, "the rejection")
-            (found,) = json.loads(stage.hilum("exceptions", "list", "--json").stdout)
+            (found,) = json.loads(stage.verb("exceptions", "list", "--json").stdout)
             assert found["code"] == "ack.rejected"
             assert "PO1" in found["text"]
             table.write_text(table.read_text().replace("CS,CA,", "CT,CA,"))
-            stage.hilum("reload")
-            told = stage.hilum("replay", found["id"], "--reason", "try", "--dry-run").stderr
+            stage.verb("reload")
+            told = stage.verb("replay", found["id"], "--reason", "try", "--dry-run").stderr
             assert "the 850 is written anew and sent to bravo_medical" in told
-            stage.hilum("replay", found["id"], "--reason", "Bravo says CT for case")
+            stage.verb("replay", found["id"], "--reason", "Bravo says CT for case")
             stage.until(done(erp, 1), "the acknowledgement in the ERP")
             assert stage.settled()["exception"] == 0
         first, second = bravo.records.where(did="received")
@@ -81,10 +81,10 @@ def test_an_overdue_order_goes_again_under_its_number(tmp_path: Path) -> None:
             send(stage, requisition("REQ-S2", ("GLV-NTR-L", "1", "Box")))
             stage.until(lambda: stage.ledger()["exception"] == 1, "the overdue 997")
         (first,) = silent.records.where(did="received")
-        (found,) = json.loads(stage.hilum("exceptions", "--json").stdout)
+        (found,) = json.loads(stage.verb("exceptions", "--json").stdout)
         awake = supplier(stage, "acme_surgical", ACME)
         with played(stage, erp=erp, acme=awake):
-            assert "1 delivery as before" in stage.hilum("replay", found["id"], "--reason", "they lost it").stderr
+            assert "1 delivery as before" in stage.verb("replay", found["id"], "--reason", "they lost it").stderr
             stage.until(done(erp, 1), "the acknowledgement in the ERP")
             assert stage.settled()["exception"] == 0
         (again,) = awake.records.where(did="received")
@@ -100,11 +100,11 @@ def test_what_was_refused_at_the_door_stays_refused_until_the_reason_is_gone(tmp
         test_traffic = good.replace(b"|P|2.5.1", b"|T|2.5.1").replace(b"REQ-G1|T", b"REQ-G0|T")
         other = good.replace(b"|1|Box", b"|2|Box")
         assert send(stage, test_traffic, good, other) == ["AR", "AA", "AE"]
-        rows = {row["code"]: row["id"] for row in json.loads(stage.hilum("exceptions", "--json").stdout)}
-        stage.hilum("replay", rows["hl7.processing_id"], "--reason", "try")
+        rows = {row["code"]: row["id"] for row in json.loads(stage.verb("exceptions", "--json").stdout)}
+        stage.verb("replay", rows["hl7.processing_id"], "--reason", "try")
         stage.until(lambda: stage.read(_waiting) == 0, "the replay's end")
         assert stage.trace("REQ-G0")["deliveries"] == []
-        assert "--force" in stage.hilum("replay", rows["dup.conflict"], "--reason", "try", code=4).stderr
+        assert "--force" in stage.verb("replay", rows["dup.conflict"], "--reason", "try", code=4).stderr
         assert stage.ledger()["exception"] == 2
 
 
@@ -123,15 +123,15 @@ def test_a_route_that_was_missing_is_taken_after_the_fix_and_only_once(tmp_path:
         with played(stage, erp=erp, acme=acme):
             assert send(stage, requisition("REQ-N1", ("GLV-NTR-L", "1", "Box"))) == ["AA"]
             stage.until(lambda: stage.ledger()["exception"] == 1, "the exception")
-            (found,) = json.loads(stage.hilum("exceptions", "--json").stdout)
+            (found,) = json.loads(stage.verb("exceptions", "--json").stdout)
             assert (found["code"], found["context"]["number"]) == ("route.none", "REQ-N1")
             routes.write_text(whole)
-            stage.hilum("reload")
-            stage.hilum("replay", found["id"], "--reason", "route added")
+            stage.verb("reload")
+            stage.verb("replay", found["id"], "--reason", "route added")
             stage.until(done(erp, 1), "the acknowledgement in the ERP")
             assert stage.settled()["exception"] == 0
-            assert "resolved" in stage.hilum("replay", found["id"], "--reason", "again", code=4).stderr
-            stage.hilum("replay", found["id"], "--reason", "again", "--force")
+            assert "resolved" in stage.verb("replay", found["id"], "--reason", "again", code=4).stderr
+            stage.verb("replay", found["id"], "--reason", "again", "--force")
             stage.settled()
         assert erp.stats()["requisitions"] == 1
         assert erp.stats()["doubled"] == 0
