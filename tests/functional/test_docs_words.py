@@ -129,6 +129,15 @@ def test_every_kind_and_format_is_told() -> None:
     assert [name for name in (*KINDS, *FORMATS) if f"`{name}`" not in page] == []
 
 
+def test_every_word_of_the_log_is_told() -> None:
+    sources = [path for folder in ("engine", "channels") for path in (ROOT / folder).rglob("*.py")]
+    calls = r'logs\.(?:debug|info|warning|failure)\(\s*"([a-z_]+)"'
+    found = {word for path in sources for word in re.findall(calls, path.read_text())}
+    assert len(found) > 10
+    page = (ROOT / "docs/operating.md").read_text()
+    assert sorted(word for word in found if f"`{word}`" not in page) == []
+
+
 def test_every_dependency_is_told() -> None:
     import tomllib
 
