@@ -13,14 +13,13 @@ from typing import Final, cast
 import pydantic
 
 from channels.options import Address, Duration, split_address
-from channels.wire.hl7_ack import judge, read_ack
-from channels.wire.mllp import Frame, Framer, frame
+from channels.wire.hl7_reply import accepted, judge, read_ack
+from channels.wire.mllp import Broken, Framer, frame
 from engine.errors import HilumError, Rejected, Unavailable, Unknown
 from engine.options import Options
 from engine.plugin import Outbound, Sent
 
 _MAX_ACK: Final = 1024 * 1024
-_YES: Final = {b"AA": Sent("AA"), b"CA": Sent("CA")}
 
 
 class MllpSenderOptions(Options):
@@ -77,10 +76,10 @@ class _Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         for event in self._framer.feed(data):
-            if isinstance(event, Frame):
-                self._judge(event.payload)
-            else:
+            if isinstance(event, Broken):
                 self.ignored += 1
+            else:
+                self._judge(event)
         if self._framer.dead:
             self._fail(Unknown("mllp.answer", "the receiver's answer was not MLLP; it may have the message"))
             self.abort()
@@ -172,18 +171,3 @@ class MllpSender:
 
     def _link(self, loop: asyncio.AbstractEventLoop) -> _Link:
         return _Link(loop, retry_errors=self._options.on_error == "retry")
-
-
-def accepted(answer: bytes, control_id: str) -> Sent | None:
-    """What nearly every answer is, a yes under our control id, told from the bytes of its MSA alone.
-
-    None: `read_ack` and `judge` must say what it means. Says yes only where they would.
-    """
-    at = answer.find(b"\rMSA") + 1
-    if not at or not control_id or answer[:3] != b"MSH" or b"\n" in answer:
-        return None
-    line = answer[at:].partition(b"\r")[0]
-    fields = line.split(line[3:4], 3) if len(line) > 3 else ()
-    if len(fields) < 3 or fields[2].decode("latin-1").strip() != control_id or not control_id.isascii():
-        return None
-    return _YES.get(fields[1])

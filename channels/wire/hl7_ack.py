@@ -1,21 +1,19 @@
-"""HL7 v2 acknowledgements: which one a message asks for, writing it, reading one, and what it means for what we sent.
+"""HL7 v2 acknowledgements that we give: which one a message asks for, and writing it.
 
-Written with the sender's delimiters, charset and version (v2.5.1 ch. 2.9 and 2.15); read as loosely as is safe: any
-separators and segment ends, but only a known MSA-1 with our own control id ever counts as "received".
-Control ids and time are arguments. No value of a message is put into an error's text.
+Written with the sender's delimiters, charset and version (v2.5.1 ch. 2.9 and 2.15). Control ids and time are arguments.
+No value of a message is put into an error's text.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
 from channels.formats.hl7v2.header import Header, Letterhead
-from engine.errors import Refused, Rejected, Unavailable
-from engine.plugin import Sent
+from engine.errors import Refused
 
 ACCEPT, ERROR, REJECT = "A", "E", "R"
 
@@ -56,7 +54,33 @@ _PLACE = re.compile(
 _LAST_NUMBER = re.compile(r"\[(\d+)\][^\[]*$")
 
 
-# --- answering -------------------------------------------------------------------------------------------------------
+_Pieces = tuple[str, str, str]  # an acknowledgement's text before its time, its control id and the answered one's
+_SILENCE: Final = ("", "", "")
+
+
+def acknowledge(header: Header, refusal: Refused | None, ids: Callable[[], str], time: str) -> bytes:
+    """The acknowledgement that a message with this header asks for, without framing; empty when it wants none.
+
+    refusal: why the message is not accepted. ids: gives acknowledgements' control ids (MSH-10). time: see `timestamp`.
+    """
+    letterhead, _, control_id, charset, is_answer = header
+    if refusal is not None:
+        code = answer_code(header, outcome_of(refusal), reply=is_answer)
+        return build_ack(header, code=code, control_id=ids(), time=time, refusal=refusal) if code else b""
+    first, then, last = letterhead.answers.get("reply" if is_answer else "") or _yes(header)
+    if not first:
+        return b""
+    return f"{first}{time}{then}{ids()}{last}{control_id}\r".encode(charset, "replace")
+
+
+def _yes(header: Header) -> _Pieces:
+    """What a message of this letterhead is answered when it is accepted, kept for the next one."""
+    code = answer_code(header, ACCEPT, reply=header.is_answer)
+    pieces = _constants(header.letterhead, code) if code else _SILENCE
+    header.letterhead.answers["reply" if header.is_answer else ""] = pieces
+    return pieces
+
+
 def answer_code(header: Header, outcome: str, *, reply: bool = False) -> str:
     """MSA-1 of the answer that a message's header asks for, or "" when it wants none.
 
@@ -88,20 +112,20 @@ def outcome_of(refusal: Refused | None) -> str:
     return REJECT if refusal.reject else ERROR
 
 
-def build_ack(header: Header, *, code: str, control_id: str, now: dt.datetime, refusal: Refused | None = None) -> bytes:
+def build_ack(header: Header, *, code: str, control_id: str, time: str, refusal: Refused | None = None) -> bytes:
     """A general acknowledgement (ACK) of the message with this header, without framing.
 
-    code: MSA-1. control_id: of the acknowledgement itself (MSH-10). now: with its zone, to the second.
+    code: MSA-1. control_id: of the acknowledgement itself (MSH-10). time: see `timestamp`.
     """
     letterhead = header.letterhead
     first, then, last = letterhead.answers.get(code) or _constants(letterhead, code)
-    answer = f"{first}{_timestamp(now)}{then}{control_id}{last}{header.control_id}\r"
+    answer = f"{first}{time}{then}{control_id}{last}{header.control_id}\r"
     if refusal is not None:
         answer = answer[:-1] + _explained(header, refusal)
     return answer.encode(header.charset, "replace")
 
 
-def _constants(letterhead: Letterhead, code: str) -> tuple[str, str, str]:
+def _constants(letterhead: Letterhead, code: str) -> _Pieces:
     """An acknowledgement's text before its time, its control id and the answered one's; kept for the next."""
     marks, field = letterhead.separators, letterhead.field
     kind = marks.component.join(("ACK", letterhead.event, "ACK")) if letterhead.event else "ACK"
@@ -124,7 +148,8 @@ def _explained(header: Header, refusal: Refused) -> str:
 
 
 @lru_cache(maxsize=2)
-def _timestamp(now: dt.datetime) -> str:
+def timestamp(now: dt.datetime) -> str:
+    """MSH-7 of an acknowledgement, to the second. now: with its zone."""
     return now.strftime("%Y%m%d%H%M%S%z")
 
 
@@ -197,86 +222,3 @@ def _escaped(letter: str, names: dict[str, str], escape: str) -> str:
     if letter not in names:
         return letter
     return f"{escape}{names[letter]}{escape}" if escape else " "
-
-
-# --- being answered --------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Ack:
-    """An acknowledgement as received. error_code: table 0357 or the receiver's own; place: `RQD[1]-5`; both may be
-    empty. text: the receiver's words, which may hold values of the message: never for a log."""
-
-    code: str
-    control_id: str
-    error_code: str = ""
-    text: str = ""
-    place: str = ""
-
-
-def read_ack(payload: bytes) -> Ack | None:
-    """The acknowledgement in a frame, or None when it holds no MSA. The separator is the one behind `MSA`."""
-    segments = [line for line in re.split(r"[\r\n]+", _decode(payload).lstrip("\ufeff")) if line]
-    msa = _fields(segments, "MSA")
-    if len(msa) < 2:
-        return None
-    msh, err = _fields(segments, "MSH"), _fields(segments, "ERR")
-    encoding = msh[1] if len(msh) > 1 else ""
-    component, subcomponent = encoding[:1] or "^", encoding[3:4] or "&"
-    error_code, place, words = _read_err(err, component, subcomponent)
-    error_code = error_code or _at(_at(msa, 6).split(component), 0)
-    return Ack(msa[1].strip(), _at(msa, 2).strip(), error_code, words or _at(msa, 3), place)
-
-
-def judge(ack: Ack | None, control_id: str, *, retry_errors: bool = True) -> Sent | Unavailable | Rejected | None:
-    """What an answer means for the message sent under this control id; None: it says nothing about it, keep waiting.
-
-    AE and CE are worth another try (unless retry_errors is off), AR and CR only with 207; all others never again.
-    """
-    if ack is None or not control_id or ack.control_id != control_id:
-        return None
-    if ack.code in {"AA", "CA"}:
-        return Sent(ack.code)
-    if ack.code not in {"AE", "CE", "AR", "CR"}:
-        return None
-    known = ack.error_code if ack.error_code in CONDITIONS else ""
-    text = f"the receiver answered {ack.code}" + (f" {known} ({CONDITIONS[known]})" if known else "")
-    said = {"status": ack.code, "code": ack.error_code, "message": ack.text, "pointer": ack.place}
-    context = {name: value[:500] for name, value in said.items() if value}
-    if ack.code[1] == ERROR and retry_errors:
-        return Unavailable("mllp.nak_error", text, place=ack.place, context=context)
-    if ack.code[1] == REJECT and known == SYSTEM_ERROR:
-        return Unavailable("mllp.nak_busy", text, place=ack.place, context=context)
-    return Rejected("mllp.rejected", text, place=ack.place, context=context)
-
-
-def _read_err(err: list[str], component: str, subcomponent: str) -> tuple[str, str, str]:
-    """Code, place and words of an ERR segment in either form."""
-    if _at(err, 3) or _at(err, 2):
-        coded = _at(err, 3).split(component)
-        return coded[0], _place(_at(err, 2).split(component)), _at(err, 8) or _at(err, 7) or _at(coded, 1)
-    eld = _at(err, 1).split(component)
-    coded = _at(eld, 3).split(subcomponent)
-    return coded[0], _place(eld[:3]), _at(coded, 1)
-
-
-def _place(erl: list[str]) -> str:
-    """`RQD[1]-5` from an ERL, if it looks like one; a stranger's words are not repeated as a place."""
-    segment, sequence, field = _at(erl, 0), _at(erl, 1), _at(erl, 2)
-    if not re.fullmatch(r"[A-Z][A-Z0-9]{2}", segment) or not f"0{sequence}{field}".isdigit():
-        return ""
-    return segment + (f"[{sequence}]" if sequence else "") + (f"-{field}" if field else "")
-
-
-def _fields(segments: list[str], name: str) -> list[str]:
-    found = next((line for line in segments if line.startswith(name)), "")
-    return found.split(found[3:4]) if len(found) > 3 else []
-
-
-def _at(parts: list[str], index: int) -> str:
-    return parts[index] if index < len(parts) else ""
-
-
-def _decode(payload: bytes) -> str:
-    try:
-        return payload.decode()
-    except UnicodeDecodeError:
-        return payload.decode("latin-1")

@@ -4,7 +4,8 @@ Strategy: one buffer, one scan offset. Between frames we look for VT; inside one
 FS CR (the end), FS VT (the end's CR is missing) or VT MSH (the sender started again). Everything else is data, and
 judged by the format. What is decided never depends on how the stream was cut. Whole frames in one read are cut out
 with `bytes.find` and never copied into the buffer; a frame that trickles in is scanned once.
-Never decodes, never answers, and hands every byte of a frame on: as a Frame, or as a Broken with the reason.
+Never decodes, never answers, and hands every byte of a frame on: as the message's bytes without the framing, which are
+never empty, or as a Broken with the reason.
 """
 
 from __future__ import annotations
@@ -16,23 +17,16 @@ from engine.errors import Refused
 
 VT = 0x0B
 FS = 0x1C
-END = b"\x1c\r"
+START, END = b"\x0b", b"\x1c\r"
 MAX_FRAME = 8 * 1024 * 1024
 MAX_STRAY = 1024
 
-_START = b"\x0b"
 _STOP = b"\x1c"
 _STRICT = re.compile(rb"\x1c[\r\x0b]|\x0bMSH")
 _LENIENT = re.compile(rb"\x1c|\x0bMSH")
 _LONGEST = 4  # bytes of the longest of these marks: fewer at the buffer's end may still become one
 _SEGMENT = re.compile(rb"[\r\n]*[A-Z][A-Z0-9]{2}[^A-Za-z0-9\s]")  # begins like HL7: `MSH|`, `PID|`
 _HTTP = re.compile(rb"(GET|POST|PUT|HEAD|OPTIONS|DELETE|PATCH|CONNECT|TRACE) |PRI \* HTTP/")
-
-
-class Frame(NamedTuple):
-    """One message's bytes, without the framing. Not empty."""
-
-    payload: bytes
 
 
 class Broken(NamedTuple):
@@ -43,11 +37,11 @@ class Broken(NamedTuple):
     fatal: bool
 
 
-Event = Frame | Broken
+Event = bytes | Broken
 
 
 def frame(payload: bytes) -> bytes:
-    return _START + payload + END
+    return START + payload + END
 
 
 class Framer:
@@ -55,30 +49,33 @@ class Framer:
 
     max_frame:   a payload longer than this many bytes is `frame.too_large`.
     lenient_end: FS alone ends a frame (a peer known to leave out the CR); an FS inside data then ends it too.
+    inside:      a frame has begun and not ended: the time the owner may want to limit.
     ignored:     bytes thrown away between frames; `looks` says what they seemed to be (`http`, `tls` or nothing).
     """
 
-    __slots__ = ("_buffer", "_end", "_inside", "_lenient", "_marks", "_max", "_scan", "dead", "ignored", "looks")
+    __slots__ = ("_buffer", "_end", "_marks", "_max", "_scan", "dead", "ignored", "inside", "looks")
 
     def __init__(self, *, max_frame: int = MAX_FRAME, lenient_end: bool = False) -> None:
         self._max = max_frame
-        self._lenient = lenient_end
         self._end = END[:1] if lenient_end else END
         self._marks = _LENIENT if lenient_end else _STRICT
         self._buffer = bytearray()  # what is undecided; a frame's VT is its first byte
         self._scan = 0
-        self._inside = False
+        self.inside = False
         self.dead = False
         self.ignored = 0
         self.looks = ""
 
-    @property
-    def inside(self) -> bool:
-        """True while a frame has begun and not ended: the time the owner may want to limit."""
-        return self._inside
-
     def feed(self, data: bytes) -> list[Event]:
         """Events of these bytes and the undecided ones before them, in order. After a fatal one: nothing more."""
+        if not (self._buffer or self.dead):
+            end = data.find(_STOP)
+            last = len(data) - len(self._end)
+            if 1 < end == last <= self._max + 1 and data.rfind(START) == 0 and data.endswith(self._end):
+                return [data[1:end]]  # what nearly every read is: one frame, whole and beyond doubt
+        return self._feed(data)
+
+    def _feed(self, data: bytes) -> list[Event]:
         events: list[Event] = []
         if self.dead:
             return events
@@ -101,8 +98,8 @@ class Framer:
 
     def close(self) -> list[Event]:
         """The peer has closed: what was begun stays broken."""
-        rest, inside = bytes(self._buffer), self._inside
-        self._buffer, self._inside = bytearray(), False
+        rest, inside = bytes(self._buffer), self.inside
+        self._buffer, self.inside = bytearray(), False
         if self.dead:
             return []
         self.dead = True
@@ -116,9 +113,9 @@ class Framer:
         """Take all from `at` on that is decided; returns the offset of the first undecided byte."""
         size = len(buffer)
         while at < size and not self.dead:
-            if self._inside or buffer[at] == VT:
+            if self.inside or buffer[at] == VT:
                 following = self._take_frame(buffer, at, events)
-                self._inside = following < 0
+                self.inside = following < 0
             else:
                 following = self._skip(buffer, at, events)
             if following < 0:
@@ -135,9 +132,9 @@ class Framer:
             begin = at + 1
             end = buffer.find(_STOP, begin)
             whole = begin < end <= begin + most and buffer.startswith(end_block, end)
-            if not whole or buffer.find(_START, begin, end) >= 0:
+            if not whole or buffer.find(START, begin, end) >= 0:
                 break
-            events.append(Frame(bytes(buffer[begin:end])))
+            events.append(bytes(buffer[begin:end]))
             at = end + len(end_block)
         return at
 
@@ -146,7 +143,7 @@ class Framer:
         begin = max(at + 1, at + self._scan)
         end = self._find_end(buffer, begin)
         mark = end
-        if buffer.find(_START, begin, end if end >= 0 else len(buffer)) >= 0:
+        if buffer.find(START, begin, end if end >= 0 else len(buffer)) >= 0:
             found = self._marks.search(buffer, begin)
             mark = found.start() if found else -1
         if mark < 0 or mark - at - 1 > self._max:
@@ -157,7 +154,7 @@ class Framer:
             refusal = Refused("frame.empty", "the frame holds no message")
             events.append(Broken(bytes(buffer[at : end + len(self._end)]), refusal, False))
         else:
-            events.append(Frame(bytes(buffer[at + 1 : end])))
+            events.append(bytes(buffer[at + 1 : end]))
         return end + len(self._end)
 
     def _find_end(self, buffer: bytes | bytearray, begin: int) -> int:
@@ -187,7 +184,7 @@ class Framer:
     def _skip(self, buffer: bytes | bytearray, at: int, events: list[Event]) -> int:
         """Between frames. Returns where the next thing begins, or -1 when that is not to be seen yet."""
         begin = at + self._scan
-        start = buffer.find(_START, begin)
+        start = buffer.find(START, begin)
         end = buffer.find(self._end, begin, start if start >= 0 else len(buffer))
         mark = end if end >= 0 else start
         likely = _SEGMENT.match(buffer, at, at + MAX_STRAY) is not None

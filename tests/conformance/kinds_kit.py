@@ -12,7 +12,7 @@ import uvloop
 
 from channels import registry
 from channels.formats.hl7v2.header import read_header
-from channels.wire.hl7_ack import read_ack
+from channels.wire.hl7_reply import read_ack
 from channels.wire.mllp import frame
 from engine.errors import Refused, Unavailable
 from engine.message import Facts

@@ -14,7 +14,7 @@ from channels.formats.hl7v2.header import STANDARD, Header, Separators
 from channels.formats.hl7v2.matching import match
 from channels.formats.hl7v2.syntax import Syntax, syntax
 from channels.formats.hl7v2.tree import Lines
-from channels.wire.hl7_ack import build_ack
+from channels.wire.hl7_ack import build_ack, timestamp
 from engine.errors import Refused
 from engine.plugin import Envelope, PathError, Profile
 
@@ -95,7 +95,7 @@ def _told(raw: bytes, usage: str) -> object:
     (unit,) = FORMAT.split(raw, Profile(usage=usage, accepts=frozenset({"OMS^O05", "ACK"})))
     header, refusal = unit.facts.context, unit.refusal
     assert isinstance(header, Header)
-    answer = build_ack(header, code="AA", control_id="1", now=AT, refusal=refusal)
+    answer = build_ack(header, code="AA", control_id="1", time=timestamp(AT), refusal=refusal)
     return unit.facts._replace(context=None), refusal and (refusal.code, refusal.text, refusal.place), answer
 
 

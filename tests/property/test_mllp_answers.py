@@ -6,8 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from channels.mllp_sender import accepted
-from channels.wire.hl7_ack import judge, read_ack
+from channels.wire.hl7_reply import accepted, judge, read_ack
 from engine.plugin import Sent
 
 HEAD = b"MSH|^~\\&|HILUM|NORTH|CARTS|TOYTOWN|20300101||ACK^O05^ACK|R-1|P|2.5.1"

@@ -8,7 +8,8 @@ import hl7
 import pytest
 
 from channels.formats.hl7v2.header import read_header
-from channels.wire.hl7_ack import Ack, answer_code, build_ack, condition, judge, outcome_of, read_ack
+from channels.wire.hl7_ack import answer_code, build_ack, condition, outcome_of, timestamp
+from channels.wire.hl7_reply import Ack, judge, read_ack
 from engine.errors import Refused, Rejected, Unavailable
 from engine.plugin import Sent
 
@@ -22,7 +23,7 @@ def head(accept: str = "", application: str = "", version: str = "2.5.1") -> byt
 
 def ack(raw: bytes, code: str = "AA", refusal: Refused | None = None) -> list[str]:
     header = read_header(raw)
-    built = build_ack(header, code=code, control_id="A1", now=NOW, refusal=refusal)
+    built = build_ack(header, code=code, control_id="A1", time=timestamp(NOW), refusal=refusal)
     return built.decode(header.charset).removesuffix("\r").split("\r")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from channels.wire.mllp import Broken, Event, Frame, Framer, frame
+from channels.wire.mllp import Broken, Event, Framer, frame
 
 ONE = b"MSH|^~\\&|TOY|NOWHERE|HILUM|NORTH|20300101||OMS^O05|1|P|2.5.1\rRQD|1|GLV\r"
 TWO = ONE.replace(b"|1|P", b"|2|P")
@@ -21,7 +21,7 @@ def codes(events: list[Event]) -> list[str]:
 
 def test_whole_frames_in_one_read() -> None:
     events, framer = run(frame(ONE) + frame(TWO))
-    assert events == [Frame(ONE), Frame(TWO)]
+    assert events == [ONE, TWO]
     assert not framer.inside
 
 
@@ -29,7 +29,7 @@ def test_end_block_cut_in_two() -> None:
     framer = Framer()
     assert framer.feed(frame(ONE)[:-1]) == []
     assert framer.inside
-    assert framer.feed(b"\r") == [Frame(ONE)]
+    assert framer.feed(b"\r") == [ONE]
     assert not framer.inside
 
 
@@ -49,7 +49,7 @@ def test_missing_cr_is_fatal_unless_lenient() -> None:
     assert framer.dead
     assert framer.feed(frame(TWO)) == []
     events, _ = run(sent, lenient_end=True)
-    assert events == [Frame(ONE), Frame(TWO)]
+    assert events == [ONE, TWO]
 
 
 def test_missing_cr_at_the_end_of_the_connection() -> None:
@@ -59,13 +59,13 @@ def test_missing_cr_at_the_end_of_the_connection() -> None:
 
 def test_lenient_end_takes_the_frame_without_waiting_for_more() -> None:
     events, framer = run(b"\x0b" + ONE + b"\x1c", b"\r\n", frame(TWO), lenient_end=True)
-    assert events == [Frame(ONE), Frame(TWO)]
+    assert events == [ONE, TWO]
     assert framer.ignored == 2  # the CR LF; the CR behind the second FS is still undecided
 
 
 def test_a_little_garbage_is_ignored_and_counted() -> None:
     events, framer = run(b"\r\n\r\nhello\n" + frame(ONE) + b"\n" + frame(TWO))
-    assert events == [Frame(ONE), Frame(TWO)]
+    assert events == [ONE, TWO]
     assert framer.ignored == 11
 
 
@@ -109,7 +109,7 @@ def test_message_without_start_and_end_is_kept(ending: str) -> None:
 
 def test_a_lone_end_block_is_nothing() -> None:
     events, framer = run(frame(ONE) + b"\x1c\r\n" + frame(TWO))
-    assert events == [Frame(ONE), Frame(TWO)]
+    assert events == [ONE, TWO]
     assert framer.ignored == 3
 
 
@@ -123,12 +123,12 @@ def test_a_new_start_inside_a_frame() -> None:
 def test_vt_and_fs_in_the_data_are_data() -> None:
     payload = ONE + b"NTE|1||a\x0bb\x1cc\x0bMSx\x0b"
     events, _ = run(frame(payload))
-    assert events == [Frame(payload)]
+    assert events == [payload]
 
 
 def test_end_block_inside_the_data_ends_the_frame() -> None:
     events, _ = run(frame(ONE[:50] + b"\x1c\r" + ONE[50:]))
-    assert events[0] == Frame(ONE[:50])
+    assert events[0] == ONE[:50]
     assert codes(events)[1] == "frame.no_start"
 
 
