@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Sequence
+from hashlib import sha256
 
 from engine.message import Delivery, Message, Slot, Template
 from engine.store import append
-from engine.store.contract import Committed, NewException, NewMessage, Outcome, Settle
+from engine.store.contract import Committed, NewDocument, NewException, NewMessage, Outcome, Settle
 from engine.store.lanes import Item
+from engine.store.reading import STATES
 from engine.store.sql import queries
-from engine.store.transaction import Transaction, digest
+from engine.store.transaction import Transaction
+
+_DONE = Committed("done")
+_ENDS = {"done": "delivered", "retry": "retrying", "dead": "dead"}  # what becomes of a delivery
+_TALLIES = {state: f"deliveries_{state}" for state in STATES}
 
 
 def look_up(tx: Transaction, outcomes: Iterable[Outcome]) -> None:
@@ -50,19 +56,23 @@ def _keep(tx: Transaction, outcome: Outcome) -> Committed:
             return Committed("conflict")
         for settle in outcome.settles:
             _settle(tx, outcome, settle)
-    seq = outcome.work.message.seq
-    documents = _keep_documents(tx, outcome) if outcome.documents else []
-    made = [_keep_outbound(tx, outcome, new, documents) for new in outcome.messages]
-    tx.add_keys(seq, outcome.keys)
-    for edge in outcome.edges:
-        tx.add("add_edges", edge)
-    reply = _keep_reply(tx, outcome)
+    work = outcome.work
+    seq = work.message.seq
+    documents = _keep_documents(tx, seq, outcome.documents) if outcome.documents else []
+    made = [_keep_outbound(tx, seq, outcome.site, new, documents) for new in outcome.messages]
+    if outcome.keys:
+        tx.add_keys(seq, outcome.keys)
+    if outcome.edges:
+        tx.rows["add_edges"].extend(outcome.edges)
+    reply = _keep_reply(tx, outcome) if outcome.reply is not None else None
     for problem in outcome.exceptions:
         _keep_exception(tx, outcome, problem, [delivery for _, delivery in made])
     for id in outcome.resolves:
         tx.add("resolve_exceptions", (id, tx.now, f"settled by M{seq}", "hilum"))
-    _KINDS[outcome.work.kind](tx, outcome)
-    return Committed("done", tuple(message for message, _ in made), reply)
+    _KINDS[work.kind](tx, outcome)
+    if not made and reply is None:
+        return _DONE
+    return Committed("done", tuple([message for message, _ in made]), reply)
 
 
 # --- parts ---
@@ -79,19 +89,18 @@ def _settle(tx: Transaction, outcome: Outcome, settle: Settle) -> None:
     tx.tallies[settle.state] += 1
 
 
-def _keep_documents(tx: Transaction, outcome: Outcome) -> list[int]:
+def _keep_documents(tx: Transaction, seq: int, documents: Sequence[NewDocument]) -> list[int]:
     ids = []
-    for new in outcome.documents:
-        ids.append(tx.next_id("documents"))
-        row = (ids[-1], outcome.work.message.seq, new.type, new.number, new.summary, new.body, new.place)
-        tx.add("add_documents", row)
+    for type, number, summary, body, place in documents:
+        id = tx.next_id("documents")
+        tx.rows["add_documents"].append((id, seq, type, number, summary, body, place))
+        ids.append(id)
     return ids
 
 
 def _keep_reply(tx: Transaction, outcome: Outcome) -> int | None:
-    if outcome.reply is None:
-        return None
-    seq = append.keep_new(tx, outcome.reply, digest(outcome.reply.raw))
+    assert outcome.reply is not None
+    seq = append.keep_new(tx, outcome.reply, sha256(outcome.reply.raw).digest())
     tx.tallies["received"] += 1
     tx.add("add_edges", (outcome.work.message.seq, seq, "reply"))
     return seq
@@ -109,48 +118,48 @@ def _keep_exception(tx: Transaction, outcome: Outcome, problem: NewException, ma
     tx.add_exception(problem, message=work.message.seq, delivery=delivery, acknowledgement=awaited)
 
 
-class _Filling:
-    """Fills the slots of one new message: all slots of one counter in it get one control number."""
-
-    def __init__(self, tx: Transaction) -> None:
-        self._tx = tx
-        self._numbers: dict[str, int] = {}
-
-    def raw(self, template: Template) -> bytes:
-        if len(template) == 1 and isinstance(template[0], bytes):
-            return template[0]
-        return b"".join([part if isinstance(part, bytes) else self._number(part) for part in template])
-
-    def text(self, template: Template) -> str:
-        return str(self.raw(template), "utf-8", "replace") if template else ""
-
-    def _number(self, slot: Slot) -> bytes:
-        number = self._numbers.get(slot.counter)
-        if number is None:
-            number = self._numbers[slot.counter] = self._tx.control_number(slot.counter)
-        return str(number).zfill(slot.width).encode()
+def _filled(tx: Transaction, template: Template, numbers: dict[str, int]) -> bytes:
+    """numbers: those given to this message by counter; all slots of one counter in it get one control number."""
+    if len(template) == 1 and isinstance(template[0], bytes):
+        return template[0]
+    return b"".join([part if isinstance(part, bytes) else _number(tx, part, numbers) for part in template])
 
 
-def _keep_outbound(tx: Transaction, outcome: Outcome, new: NewMessage, documents: Sequence[int]) -> tuple[int, int]:
-    """Rows of one new message with its delivery: (message seq, delivery id)."""
-    fill = _Filling(tx)
-    body, seq = fill.raw(new.body), tx.next_id("messages")
-    message = Message(seq, "out", new.channel, new.destination, new.format, new.type, fill.text(new.control_id), "",
-                      tx.now, len(body), digest(body), body, "processed", None, outcome.site)  # fmt: skip
+def _text(tx: Transaction, template: Template, numbers: dict[str, int]) -> str:
+    return str(_filled(tx, template, numbers), "utf-8", "replace") if template else ""
+
+
+def _number(tx: Transaction, slot: Slot, numbers: dict[str, int]) -> bytes:
+    number = numbers.get(slot.counter)
+    if number is None:
+        number = numbers[slot.counter] = tx.control_number(slot.counter)
+    return str(number).zfill(slot.width).encode()
+
+
+def _keep_outbound(
+    tx: Transaction, source: int, site: str, new: NewMessage, documents: Sequence[int]
+) -> tuple[int, int]:
+    """Rows of one new message with its delivery: (message seq, delivery id). source: the message that causes it."""
+    numbers: dict[str, int] = {}
+    body, seq = _filled(tx, new.body, numbers), tx.next_id("messages")
+    message = Message(seq, "out", new.channel, new.destination, new.format, new.type,
+                      _text(tx, new.control_id, numbers), "", tx.now, len(body), sha256(body).digest(), body,
+                      "processed", None, site)  # fmt: skip
     tx.add_message(message, dedup=None, lane="", priority=new.priority)
-    tx.add_keys(seq, [(kind, fill.text(value), scope) for kind, value, scope in new.keys])
-    tx.add("add_edges", (outcome.work.message.seq, seq, "causes"))
+    for kind, value, scope in new.keys:
+        tx.rows["add_keys"].append((_text(tx, value, numbers), kind, scope, seq))
+    tx.rows["add_edges"].append((source, seq, "causes"))
     if new.replaces in tx.replaced:
         _replace(tx, new.replaces, seq)
     delivery = Delivery(tx.next_id("deliveries"), new.uid, seq, new.destination, new.connection, new.type, new.lane,
                         new.state, 0, tx.now, False, dict(new.options))  # fmt: skip
-    document = new.stored_document if new.document is None else documents[new.document]
-    _keep_delivery(tx, new, delivery, document)
-    if new.state != "dead" and new.expect:
-        _expect(tx, new, delivery, fill)
+    _keep_delivery(tx, new, delivery, new.stored_document if new.document is None else documents[new.document])
+    if new.expect and new.state != "dead":
+        _expect(tx, new, delivery, numbers)
     if new.state == "planned":
-        item = Item(tx.next_id("work"), new.lane, new.priority, tx.now, delivery.id, "", message, delivery)
-        tx.add_work("deliver", item)
+        tx.add_work(
+            "deliver", Item(tx.next_id("work"), new.lane, new.priority, tx.now, delivery.id, "", message, delivery)
+        )
     return seq, delivery.id
 
 
@@ -162,7 +171,7 @@ def _replace(tx: Transaction, id: int, seq: int) -> None:
         return
     tx.replaced[id] = message, "replaced"
     tx.add("set_delivery_states", (id, "replaced", 0, 0))
-    tx.tallies[f"deliveries_{state}"] -= 1
+    tx.tallies[_TALLIES[state]] -= 1
     tx.tallies["deliveries_replaced"] += 1
     tx.expect_nothing(id)
     for (work,) in tx.con.execute(queries()["delivery_work"], (id,)).fetchall():
@@ -171,15 +180,15 @@ def _replace(tx: Transaction, id: int, seq: int) -> None:
 
 def _keep_delivery(tx: Transaction, new: NewMessage, d: Delivery, document: int | None) -> None:
     options = json.dumps(d.options, ensure_ascii=False) if d.options else ""
-    tx.add("add_deliveries", (d.id, d.uid, d.message, document, new.replaces, d.destination, d.connection, d.type,
-                              d.lane, new.priority, d.state, 0, d.created_at, 0, options))  # fmt: skip
-    tx.tallies[f"deliveries_{d.state}"] += 1
+    tx.rows["add_deliveries"].append((d.id, d.uid, d.message, document, new.replaces, d.destination, d.connection,
+                                      d.type, d.lane, new.priority, d.state, 0, d.created_at, 0, options))  # fmt: skip
+    tx.tallies[_TALLIES[d.state]] += 1
 
 
-def _expect(tx: Transaction, new: NewMessage, d: Delivery, fill: _Filling) -> None:
+def _expect(tx: Transaction, new: NewMessage, d: Delivery, numbers: dict[str, int]) -> None:
     for expected in new.expect:
         row = (tx.next_id("acknowledgements"), d.id, d.message, d.destination, expected.kind,
-               fill.text(expected.ref), "awaited", "", expected.within, 0, None, 0, None, tx.now)  # fmt: skip
+               _text(tx, expected.ref, numbers), "awaited", "", expected.within, 0, None, 0, None, tx.now)  # fmt: skip
         tx.add("add_acknowledgements", row)
         tx.tallies["awaited"] += 1
 
@@ -226,18 +235,16 @@ def _file(tx: Transaction, outcome: Outcome) -> None:
 
 
 def _deliver(tx: Transaction, outcome: Outcome) -> None:
-    work, delivery = outcome.work, outcome.work.delivery
+    work, delivery, attempt = outcome.work, outcome.work.delivery, outcome.attempt
     if delivery is None:
         raise ValueError("deliver work without its delivery")
-    state = {"done": "delivered", "retry": "retrying", "dead": "dead"}[outcome.status]
-    attempt = outcome.attempt
-    doubtful = attempt is not None and attempt.outcome == "ambiguous"
-    tx.add("set_delivery_states", (delivery.id, state, int(attempt is not None), int(doubtful)))
-    tx.tallies[f"deliveries_{delivery.state}"] -= 1
-    tx.tallies[f"deliveries_{state}"] += 1
+    state, tried, doubtful = _ENDS[outcome.status], 0, 0
     if attempt is not None:
-        tx.add("add_attempts", (delivery.id, delivery.attempts + 1, attempt.started, attempt.ms, attempt.outcome,
-                                attempt.code, attempt.text))  # fmt: skip
+        tried, doubtful = 1, int(attempt.outcome == "ambiguous")
+        tx.rows["add_attempts"].append((delivery.id, delivery.attempts + 1, *attempt))
+    tx.rows["set_delivery_states"].append((delivery.id, state, tried, doubtful))
+    tx.tallies[_TALLIES[delivery.state]] -= 1
+    tx.tallies[_TALLIES[state]] += 1
     if state == "retrying":
         tx.postpone_work("deliver", work.id, outcome.at)
         return

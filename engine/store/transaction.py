@@ -59,6 +59,7 @@ class Transaction:
         self.con = con
         self.now = now
         self.effects = Effects()
+        self.rows: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)  # by statement
         self.counters: dict[tuple[str, str], int] = {}  # changed here
         self.tallies: defaultdict[str, int] = defaultdict(int)  # changes of the counts for stats
         self.sites: dict[str, int] = {}  # new here
@@ -69,7 +70,6 @@ class Transaction:
         self.arrivals = memory.arrivals
         self._memory = memory
         self._room = memory.arrivals.most - len(memory.arrivals)
-        self._rows: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
         self._arrived: list[Arrival] = []
         self._facts = arrivals.Facts()
         self._bytes = 0  # of the bodies added
@@ -106,7 +106,7 @@ class Transaction:
 
     # --- rows ---
     def add(self, name: str, row: tuple[Any, ...]) -> None:
-        self._rows[name].append(row)
+        self.rows[name].append(row)
 
     def add_message(self, message: Message, *, dedup: bytes | None, lane: str, priority: int, rule: str = "") -> None:
         """Rows of a message, its body included."""
@@ -114,7 +114,7 @@ class Transaction:
         warnings = json.dumps(m.warnings) if m.warnings else ""
         row = (m.seq, m.direction, m.channel, m.partner, m.format, m.type, m.control_id, dedup, m.sender, m.at, m.size,
                m.sha256, m.state, rule, m.duplicate_of, self.site_number(m.site), warnings, lane, priority)  # fmt: skip
-        self._rows["add_messages"].append(row)
+        self.rows["add_messages"].append(row)
         self._add_body(m.seq, m.body)
 
     def arrive(self, message: Message, dedup: bytes | None, lane: str, priority: int) -> None:
@@ -143,16 +143,16 @@ class Transaction:
         row = (m.seq, m.direction, m.channel, m.partner, m.format, m.type, m.control_id,
                self.arrivals.dedup(m.seq), m.sender, m.at, m.size, m.sha256, state, rule, None,
                self.site_number(site or m.site), told, work.lane, work.priority)  # fmt: skip
-        self._rows["add_messages"].append(row)
+        self.rows["add_messages"].append(row)
 
     def add_keys(self, seq: int, keys: Sequence[tuple[str, str, str]]) -> None:
         """keys: (kind, value, scope)."""
-        rows = self._rows["add_keys"]
+        rows = self.rows["add_keys"]
         for kind, value, scope in keys:
             rows.append((value, kind, scope, seq))
 
     def add_work(self, kind: str, item: Item) -> None:
-        self._rows["add_work"].append((item.id, kind, item.lane, item.priority, item.due_at, item.subject, item.step))
+        self.rows["add_work"].append((item.id, kind, item.lane, item.priority, item.due_at, item.subject, item.step))
         self.effects.added[kind].append(item)
         if kind == "process":
             self.tallies["in_flight"] += 1
@@ -205,11 +205,11 @@ class Transaction:
     # --- writing ---
     def flush(self) -> None:
         """Write all rows gathered so far."""
-        rows, self._rows = self._rows, defaultdict(list)
+        rows, self.rows = self.rows, defaultdict(list)
         for name in ORDER:
-            if rows[name]:
+            if name in rows:
                 write(self.con, name, rows[name])
-        if rows["resolve_exceptions"]:
+        if "resolve_exceptions" in rows:
             self.tallies["exceptions_open"] -= write(self.con, "resolve_exceptions", rows["resolve_exceptions"])
         self._write_expectations()
         if self._dropped:
@@ -240,7 +240,7 @@ class Transaction:
             self.arrivals.add(self._arrived[0][0], [(seq, dedup) for seq, _, dedup, _ in self._arrived])
 
     def _add_body(self, seq: int, body: bytes) -> None:
-        rows = self._rows["add_bodies"]
+        rows = self.rows["add_bodies"]
         self._bytes += len(body)
         if len(body) <= CHUNK:
             rows.append((seq * CHUNKS, 0, body))
