@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import gc
 import os
-import pickle
 import signal
 import sys
 from typing import Any, BinaryIO
 
 from engine import ids, pipeline, wiring
+from engine.crossing import LENGTH, answer, asked, frame, unframe
 from engine.planner import Planner
 from engine.site.load import load_snapshot
-from engine.store.contract import Work
-from engine.workers import LENGTH, frame
+from engine.store.contract import Outcome, Work
 
 _NICE = 10  # senders wait for the daemon, and nobody waits for us
 
@@ -37,18 +36,19 @@ def main() -> None:
     _send(sink, site.version)
     try:
         while (works := _receive(source)) is not None:
-            _send(sink, [decide(work, planner) for work in works])
+            decided = [decide(asked(work), planner) for work in works]
+            _send(sink, [outcome and answer(outcome) for outcome in decided])
     except BrokenPipeError:
         os._exit(0)  # the parent is gone; nothing may try to write to it once more on the way out
 
 
-def decide(work: Work, planner: Planner) -> tuple[Any, ...] | None:
-    """The outcome's fields after the work itself; None for what only the parent can decide, or must fail at."""
+def decide(work: Work, planner: Planner) -> Outcome | None:
+    """None for what only the parent can decide, or must fail at."""
     try:
         reading = pipeline.read(work.message, planner)
         if reading.needs:
             return None  # facts of the store
-        return tuple(pipeline.plan(work, reading, {}, planner, now=ids.now())[1:])
+        return pipeline.plan(work, reading, {}, planner, now=ids.now())
     except Exception:
         return None
 
@@ -60,15 +60,15 @@ def _sole_stdout() -> BinaryIO:
     return sink
 
 
-def _send(sink: BinaryIO, answer: object) -> None:
-    sink.write(frame(answer))
+def _send(sink: BinaryIO, told: object) -> None:
+    sink.write(frame(told))
     sink.flush()
 
 
 def _receive(source: BinaryIO) -> Any:
     """None when the parent is gone."""
     head = source.read(LENGTH.size)
-    return pickle.loads(source.read(*LENGTH.unpack(head))) if len(head) == LENGTH.size else None
+    return unframe(source.read(*LENGTH.unpack(head))) if len(head) == LENGTH.size else None
 
 
 if __name__ == "__main__":

@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import copyreg
 import os
-import pickle
-import struct
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from engine import logs
+from engine.crossing import LENGTH, answered, frame, question, unframe
 from engine.site.model import Site
 from engine.store.contract import Outcome, Work
 from engine.supervise import forever
 
-LENGTH = struct.Struct("<Q")
 COMMAND = (sys.executable, "-m", "engine.worker")
 _WORTH = 8  # messages that are worth the way to the worker and back
 _LARGE = 1 << 20  # bytes that are not: the event loop would stand still while it packs and unpacks them
@@ -32,13 +28,6 @@ _PATIENCE = 1.5  # seconds without a word from a worker that was asked, after wh
 _REST = 30.0  # ... and without a word at all, after which it is ended: it hangs, or has nothing to do
 _AGAIN = 0.5  # seconds until one that ended by itself is replaced: whatever ended it may end the next ...
 _UNFIT = 5.0  # ... and until one that never came so far: what the site refers to is gone, or the machine is short
-
-copyreg.pickle(MappingProxyType, lambda proxy: (MappingProxyType, (dict(proxy),)))
-
-
-def frame(value: object) -> bytes:
-    body = pickle.dumps(value, protocol=5)
-    return LENGTH.pack(len(body)) + body
 
 
 class Worker:
@@ -62,7 +51,7 @@ class Worker:
             self._heard = time.monotonic()
         future: asyncio.Future[list[Any] | None] = asyncio.get_running_loop().create_future()
         try:
-            self._write(list(works))
+            self._write([question(work) for work in works])
         except (ConnectionError, RuntimeError):  # uvloop raises RuntimeError on a closed pipe
             self.end()
             return None
@@ -160,9 +149,10 @@ class Workers:
         """What the worker decided, in order; None where the caller must decide."""
         worker = self._present() if _is_worth(works) else None
         answers = await worker.ask(works) if worker else None
-        if answers is None:
+        if worker is None or answers is None:
             return [None] * len(works)
-        return [None if rest is None else Outcome(work, *rest) for work, rest in zip(works, answers, strict=True)]
+        site = worker.site.version
+        return [answer and answered(work, answer, site) for work, answer in zip(works, answers, strict=True)]
 
     def _present(self) -> Worker | None:
         """The worker, if it answers and has the site as it is now. After a reload its successor will."""
@@ -192,4 +182,4 @@ def _is_worth(works: Sequence[Work]) -> bool:
 
 async def _receive(source: asyncio.StreamReader) -> Any:
     (length,) = LENGTH.unpack(await source.readexactly(LENGTH.size))
-    return pickle.loads(await source.readexactly(length))
+    return unframe(await source.readexactly(length))

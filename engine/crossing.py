@@ -1,0 +1,81 @@
+"""What goes between a daemon and its worker, as plain data: a message there, what was decided about it back.
+
+Pickled, since nothing else of Python's own carries bytes as fast; but only records of ours may stand in a frame, and
+nothing that a frame names is ever called. Records made for every message cross as bare tuples, which costs least.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+from functools import partial
+from typing import Any, Final
+
+from engine.message import Key, Message, Slot
+from engine.plugin import TemplateKey
+from engine.store.contract import Expectation, NewDocument, NewException, NewMessage, Outcome, Work
+
+LENGTH: Final = struct.Struct("<Q")
+_RECORDS: Final = {(kind.__module__, kind.__qualname__): kind for kind in (Slot, Expectation)}
+Fields = tuple[Any, ...]
+_KEYS: Final = NewMessage._fields.index("keys")
+
+# Named tuples from all their fields, without their own slower way.
+_message = partial(tuple.__new__, Message)
+_key, _template_key = partial(tuple.__new__, Key), partial(tuple.__new__, TemplateKey)
+_document, _delivery = partial(tuple.__new__, NewDocument), partial(tuple.__new__, NewMessage)
+_exception, _outcome = partial(tuple.__new__, NewException), partial(tuple.__new__, Outcome)
+
+
+def frame(value: object) -> bytes:
+    body = pickle.dumps(value, protocol=5)
+    return LENGTH.pack(len(body)) + body
+
+
+def unframe(body: bytes) -> Any:
+    """What stands in a frame, behind its length. Raises pickle.UnpicklingError for anything but plain data."""
+    return _Unpickler(io.BytesIO(body)).load()
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return _RECORDS[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError("a frame holds something that is no plain data") from None
+
+
+# --- there -----------------------------------------------------------------------------------------------------------
+def question(work: Work) -> Fields:
+    return tuple(work.message)
+
+
+def asked(fields: Fields) -> Work:
+    """As much of the work as deciding it takes."""
+    message = _message(fields)
+    return Work(0, "process", "", 0, 0, message.seq, message)
+
+
+# --- back ------------------------------------------------------------------------------------------------------------
+def answer(outcome: Outcome) -> Fields:
+    """An outcome that settles nothing: it needed no facts."""
+    messages: list[list[Any]] = [[*new] for new in outcome.messages]
+    for new in messages:
+        new[_KEYS] = [*map(tuple, new[_KEYS])]
+    documents, keys = [*map(tuple, outcome.documents)], [*map(tuple, outcome.keys)]
+    exceptions = [*map(tuple, outcome.exceptions)] if outcome.exceptions else ()
+    return outcome.state, outcome.rule, documents, messages, keys, exceptions, outcome.warnings
+
+
+def answered(work: Work, fields: Fields, site: str) -> Outcome:
+    """The outcome again. site: the version of the worker's."""
+    state, rule, documents, messages, keys, exceptions, warnings = fields
+    for new in messages:
+        new[_KEYS] = tuple(map(_template_key, new[_KEYS]))
+    return _outcome(
+        (
+            work, "done", 0, state, rule, tuple(map(_document, documents)), tuple(map(_delivery, messages)),
+            tuple(map(_key, keys)), (), tuple(map(_exception, exceptions)), (), None, None, (), site, warnings,
+        )
+    )  # fmt: skip
