@@ -56,12 +56,11 @@ class PurchaseOrder(Document):
         return sum((line.quantity.value * (line.price or 0) for line in self.lines), Decimal(0))
 
     def business_keys(self) -> tuple[tuple[str, str], ...]:
-        sources = (self.requisition, *(line.requisition for line in self.lines))
-        requisitions = dict.fromkeys(number for number in sources if number)
-        return ((self.TYPE, self.number), *(("requisition", number) for number in requisitions))
+        requisitions = dict.fromkeys([self.requisition, *[line.requisition for line in self.lines]])
+        return ((self.TYPE, self.number), *[("requisition", number) for number in requisitions if number])
 
     def problems(self) -> tuple[str, ...]:
-        return tuple(faults(self.lines)) if self.lines else ("a purchase order needs at least one line",)
+        return faults(self.lines) if self.lines else ("a purchase order needs at least one line",)
 
     def summary(self) -> str:
         lines = f"{len(self.lines)} line{'s' if len(self.lines) != 1 else ''}"

@@ -44,17 +44,18 @@ class Requisition(Document):
         return self.number
 
     def business_keys(self) -> tuple[tuple[str, str], ...]:
-        orders = dict.fromkeys(line.order for line in self.lines if line.order and line.order != self.number)
-        return ((self.TYPE, self.number), *(("order", order) for order in orders))
+        number = self.number
+        orders = dict.fromkeys([line.order for line in self.lines])
+        return ((self.TYPE, number), *[("order", order) for order in orders if order and order != number])
 
     def problems(self) -> tuple[str, ...]:
-        return tuple(faults(self.lines)) if self.lines else ("a requisition needs at least one line",)
+        return faults(self.lines) if self.lines else ("a requisition needs at least one line",)
 
     def summary(self) -> str:
-        marks = (" STAT" if self.priority_code == "stat" else "") + {"new": ""}.get(
-            self.action, f" {self.action.upper()}"
-        )
-        return f"{self.number}{marks}  {len(self.lines)} line{'s' if len(self.lines) != 1 else ''}"
+        stat = " STAT" if self.priority_code == "stat" else ""
+        action = "" if self.action == "new" else f" {self.action.upper()}"
+        count = len(self.lines)
+        return f"{self.number}{stat}{action}  {count} line{'s' if count != 1 else ''}"
 
     def priority(self) -> int:
         return _PRIORITIES[self.priority_code or "routine"]

@@ -7,7 +7,7 @@ through `to_json` and `from_json`, because only set fields are written.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -34,17 +34,19 @@ class Quantity(Record):
     unit: Code
 
 
-def faults(lines: Iterable[Any]) -> Iterator[str]:
+def faults(lines: Iterable[Any]) -> tuple[str, ...]:
     """What the lines of any order or requisition must not have."""
+    found: list[str] = []
     seen: set[str] = set()
     for line in lines:
         if line.number in seen:
-            yield f"two lines have the same number, the second being line {len(seen) + 1}"
+            found.append(f"two lines have the same number, the second being line {len(seen) + 1}")
         seen.add(line.number)
         if line.quantity.value <= 0:
-            yield f"the quantity of line {len(seen)} is not above zero"
+            found.append(f"the quantity of line {len(seen)} is not above zero")
         if line.price is not None and line.price < 0:
-            yield f"the price of line {len(seen)} is below zero"
+            found.append(f"the price of line {len(seen)} is below zero")
+    return tuple(found)
 
 
 class Identifier(Record):

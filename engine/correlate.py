@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from engine.plugin import Receipt
 from engine.store.contract import NewException, Settle
@@ -12,13 +11,18 @@ from engine.store.records import Awaited
 _OPEN = frozenset({"awaited", "overdue"})
 
 
-@dataclass(slots=True)
+Edge = tuple[int, int, str]
+
+
 class Settlement:
     """What one acknowledgement changes. edges: (sent message, acknowledging message, `acknowledges`)."""
 
-    settles: list[Settle] = field(default_factory=list)
-    exceptions: list[NewException] = field(default_factory=list)
-    edges: list[tuple[int, int, str]] = field(default_factory=list)
+    __slots__ = ("edges", "exceptions", "settles")
+
+    def __init__(self, edges: Sequence[Edge] = ()) -> None:
+        self.settles: list[Settle] = []
+        self.exceptions: list[NewException] = []
+        self.edges = [*edges]
 
     def add(self, other: Settlement) -> None:
         """One message may speak of the same thing twice: it is settled once, and a contradiction is told."""

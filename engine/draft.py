@@ -6,40 +6,34 @@ dead, with its exceptions.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from canonical import Document
 from engine.errors import Refused
-from engine.mapping import Context
 from engine.message import Key
-from engine.planner import Planner
-from engine.plugin import Envelope, Enveloped, Format, Node, TemplateKey
+from engine.planner import Planner, Way
+from engine.plugin import Enveloped, Node, TemplateKey
 from engine.router import Stop, lane_key
 from engine.site.model import Agreement, Partner
 from engine.store.contract import Expectation, NewDocument, NewException, NewMessage, Work
 
 NO_WORDS: Mapping[str, str] = MappingProxyType({})
 
-_UNWRITTEN = Enveloped((), ())
 
-# Bytes for a receiver and no problems; or what is wrong, each with its place.
-_Rendered = tuple[Enveloped, Sequence[Refused]]
-
-
-@dataclass(slots=True)
 class Draft:
-    """now: us."""
+    """now: us. keys: those known before."""
 
-    work: Work
-    planner: Planner
-    now: int
-    documents: list[NewDocument] = field(default_factory=list)
-    messages: list[NewMessage] = field(default_factory=list)
-    keys: list[Key] = field(default_factory=list)
-    exceptions: list[NewException] = field(default_factory=list)
+    __slots__ = ("documents", "exceptions", "keys", "messages", "now", "planner", "work")
+
+    def __init__(self, work: Work, planner: Planner, now: int, keys: Sequence[Key] = ()) -> None:
+        self.work = work
+        self.planner = planner
+        self.now = now
+        self.documents: list[NewDocument] = []
+        self.messages: list[NewMessage] = []
+        self.keys = [*keys]
+        self.exceptions: list[NewException] = []
 
     def refuse(self, refusal: Refused, told: Mapping[str, str] = NO_WORDS) -> None:
         """An exception of the message itself. told: the document's words, where there is one: its type and number."""
@@ -70,39 +64,40 @@ class Draft:
 
         keys: the document's own.
         """
-        agreement, partner = stop.agreement, stop.partner
-        uid = self.planner.new_id()
-        rendered, problems = self._render(document, agreement, partner, uid)
+        agreement, partner, planner = stop.agreement, stop.partner.name, self.planner
+        uid = planner.new_id()
+        moment = planner.moment(partner, self.now // 1_000_000)
+        rendered, problems = planner.ways[partner, agreement.type].render(document, uid, moment)
         if problems:
             self._born_dead(problems, agreement, words(document))
         known = [TemplateKey(kind, (value.encode(),)) for kind, value in keys]
         self.messages.append(
             NewMessage(
-                uid=uid,
-                body=rendered.body,
-                destination=partner.name,
-                connection=agreement.connection,
-                channel=agreement.connection,
-                format=agreement.format,
-                type=agreement.type,
-                lane=f"{partner.name}/{lane_key(stop, document, self.work.message.sender)}",
-                control_id=rendered.control_id,
-                keys=(*known, *rendered.keys),
-                document=position,
-                stored_document=stored,
-                state="dead" if problems else "planned",
-                priority=document.priority(),
-                options=agreement.options,
-                expect=() if problems else _expectations(agreement, document, rendered),
-                replaces=replaces,
+                uid,
+                rendered.body,
+                partner,
+                agreement.connection,
+                agreement.connection,
+                agreement.format,
+                agreement.type,
+                f"{partner}/{lane_key(stop, document, self.work.message.sender)}",
+                rendered.control_id,
+                (*known, *rendered.keys),
+                position,
+                stored,
+                "dead" if problems else "planned",
+                document.priority(),
+                agreement.options,
+                _expectations(agreement, document, rendered) if agreement.expect and not problems else (),
+                replaces,
             )
         )
 
     def answer(self, answers: Sequence[Node], agreement: Agreement, partner: Partner) -> None:
         """One delivery of our functional acknowledgements (997) of this message, made by its format."""
-        message, uid = self.work.message, self.planner.new_id()
-        format, at = self.planner.format(message.format), _local(self.now, partner)
-        rendered, problems = _envelop(answers, agreement.type, partner, format, uid, at)
+        message, planner = self.work.message, self.planner
+        uid, way = planner.new_id(), Way(agreement, partner, None, planner.format(message.format))
+        rendered, problems = way.envelop(answers, uid, planner.moment(partner.name, self.now // 1_000_000))
         if problems:
             self._born_dead(problems, agreement, NO_WORDS)
         self.messages.append(
@@ -130,38 +125,12 @@ class Draft:
             found = NewException("delivery.render", text, problem.place, context, new_delivery=len(self.messages))
             self.exceptions.append(found)
 
-    def _render(self, document: Document, agreement: Agreement, partner: Partner, uid: str) -> _Rendered:
-        """A document in its receiver's words and envelope."""
-        mapping, at = self.planner.site.mappings[agreement.mapping], _local(self.now, partner)
-        written = mapping.write(document, Context(partner.zone, partner.crosswalks, at.date()))
-        if written.problems:
-            return _UNWRITTEN, written.problems
-        kind = mapping.header.get("message") or agreement.type
-        return _envelop([written.node], kind, partner, self.planner.format(agreement.format), uid, at)
-
 
 def words(document: Document) -> dict[str, str]:
     return {"document": document.TYPE, "number": document.reference}
 
 
-def _envelop(
-    nodes: Sequence[Node], kind: str, partner: Partner, format: Format, uid: str, at: dt.datetime
-) -> _Rendered:
-    identity = partner.identity
-    envelope = Envelope(kind, uid, at, identity.usage, identity.ours, identity.theirs, partner.envelope)
-    try:
-        return format.envelop(nodes, envelope), ()
-    except Refused as refusal:
-        return _UNWRITTEN, (refusal,)
-
-
 def _expectations(agreement: Agreement, document: Document, rendered: Enveloped) -> tuple[Expectation, ...]:
     """A receiver answers what its envelope said, or else the document's own number."""
-    if not agreement.expect:
-        return ()
     own = (document.reference.encode(),)
     return tuple([Expectation(kind, rendered.refs.get(kind, own), within) for kind, within in agreement.expect])
-
-
-def _local(now: int, partner: Partner) -> dt.datetime:
-    return dt.datetime.fromtimestamp(now / 1_000_000, partner.zone)

@@ -6,9 +6,7 @@ renders and returns one `Outcome` for the store to commit. Time and ids are argu
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from canonical import DOCUMENTS, Document
@@ -19,7 +17,7 @@ from engine.mapping import Context
 from engine.message import Key, Message
 from engine.planner import Planner
 from engine.plugin import Opened, Part, Receipt
-from engine.site.model import Agreement, Partner
+from engine.site.model import Agreement
 from engine.store.contract import Outcome, Work
 from engine.store.records import Awaited, AwaitedNeed, DeliveryRecord, StoredDocument
 
@@ -33,22 +31,23 @@ Facts = Mapping[AwaitedNeed, Sequence[Awaited]]
 
 
 class Read(NamedTuple):
-    """One document found in a message, and under which agreement. place: the part it came from."""
+    """One document found in a message, and under which agreement. place: the part it came from. answers: what it
+    answers of ours, type and number."""
 
     document: Document
     agreement: Agreement
-    place: str = ""
+    place: str
+    answers: tuple[str, str] | None
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What a message holds. keys: of documents that could not be read whole. rule: what filters it unread."""
 
-    problems: list[Refused] = field(default_factory=list)
-    opened: Opened = _UNOPENED
-    documents: list[Read] = field(default_factory=list)
-    needs: list[AwaitedNeed] = field(default_factory=list)
-    keys: list[Key] = field(default_factory=list)
+    problems: list[Refused]
+    opened: Opened
+    documents: list[Read]
+    needs: list[AwaitedNeed]
+    keys: list[Key]
     rule: str = ""
 
 
@@ -82,52 +81,60 @@ def read(message: Message, planner: Planner, *, again: bool = False) -> Reading:
     """
     partner = planner.site.partners.get(message.partner)
     if partner is None:
-        return Reading([Refused("route.partner", f"partner {message.partner} is no longer in the site")])
+        return _unread(Refused("route.partner", f"partner {message.partner} is no longer in the site"))
     if message.type == UNREAD_REPLY:
-        return Reading(rule=UNREAD_RULE)
+        return _unread(rule=UNREAD_RULE)
     profile = planner.profile(partner.name, message.channel, message.type)
     format = planner.format(message.format)
     refused = [unit.refusal for unit in format.split(message.body, profile) if unit.refusal] if again else []
     if refused:
-        return Reading(refused)
+        return _unread(*refused)
     try:
         opened = format.open(message.body, profile)
     except Refused as refusal:
-        return Reading([refusal])
-    reading = Reading(list(opened.problems), opened)
-    for receipt in opened.receipts:
-        reading.needs.append(_receipt_need(partner.name, receipt))
-    today = dt.datetime.fromtimestamp(message.at / 1_000_000, partner.zone).date()  # a replay reads the same document
-    context = Context(partner.zone, partner.crosswalks, today)
+        return _unread(refusal)
+    needs = [_receipt_need(partner.name, receipt) for receipt in opened.receipts] if opened.receipts else []
+    reading = Reading([*opened.problems], opened, [], needs, [])
+    _, context = planner.moment(partner.name, message.at // 1_000_000)  # a replay reads the same document
     for part in opened.parts:
-        _read_part(part, reading, partner, planner, context)
-    reading.needs = list(dict.fromkeys(reading.needs))
+        _read_part(part, reading, partner.name, planner, context)
+    if len(needs) > 1:
+        needs[:] = dict.fromkeys(needs)
     return reading
 
 
-def _read_part(part: Part, reading: Reading, partner: Partner, planner: Planner, context: Context) -> None:
+def _unread(*problems: Refused, rule: str = "") -> Reading:
+    return Reading(list(problems), _UNOPENED, [], [], [], rule)
+
+
+def _read_part(part: Part, reading: Reading, partner: str, planner: Planner, context: Context) -> None:
     if part.refusals:
-        reading.problems += part.refusals
+        reading.problems.extend(part.refusals)
         return
-    agreement = planner.incoming(partner.name, part.type)
+    agreement = planner.incoming.get((partner, part.type))
     if agreement is None:
-        text = f"partner {partner.name} has no agreement to send us {part.type or 'this'}"
-        hint = f"see partners/{partner.name}.yaml"
+        text = f"partner {partner} has no agreement to send us {part.type or 'this'}"
+        hint = f"see partners/{partner}.yaml"
         reading.problems.append(Refused("route.none", text, place=part.place, hint=hint))
         return
     result = planner.site.mappings[agreement.mapping].read(part.node, context)
-    reading.problems += result.problems
-    reading.keys += [Key(kind, value) for kind, value in result.keys]
+    if result.problems:
+        reading.problems.extend(result.problems)
+        reading.keys.extend([Key(kind, value) for kind, value in result.keys])
     for document, place in zip(result.documents, result.places, strict=True):
-        broken = document.problems()
-        if broken:
-            reading.problems += [Refused("map.document", text, place=place or part.place) for text in broken]
-            continue
-        whole = f"{part.place}/{place}" if part.place and place else part.place or place
-        reading.documents.append(Read(document, agreement, whole))
-        answered = document.answers()
-        if answered is not None:
-            reading.needs.append(_answer_need(partner.name, agreement, answered[1]))
+        _read_document(document, place, part.place, agreement, reading)
+
+
+def _read_document(document: Document, place: str, outer: str, agreement: Agreement, reading: Reading) -> None:
+    broken = document.problems()
+    if broken:
+        reading.problems.extend([Refused("map.document", text, place=place or outer) for text in broken])
+        return
+    whole = f"{outer}/{place}" if outer and place else outer or place
+    answers = document.answers()
+    reading.documents.append(Read(document, agreement, whole, answers))
+    if answers is not None:
+        reading.needs.append(_answer_need(agreement, answers[1]))
 
 
 def _receipt_need(partner: str, receipt: Receipt) -> AwaitedNeed:
@@ -135,8 +142,8 @@ def _receipt_need(partner: str, receipt: Receipt) -> AwaitedNeed:
     return AwaitedNeed(partner, receipt.kind, receipt.ref, below=True)
 
 
-def _answer_need(partner: str, agreement: Agreement, number: str) -> AwaitedNeed:
-    return AwaitedNeed(partner, agreement.type, number)
+def _answer_need(agreement: Agreement, number: str) -> AwaitedNeed:
+    return AwaitedNeed(agreement.partner, agreement.type, number)
 
 
 # --- plan ------------------------------------------------------------------------------------------------------------
@@ -145,27 +152,29 @@ def plan(
 ) -> Outcome:
     """Decide everything that follows from a message, and has not followed from it before. now: us."""
     opened, rules = reading.opened, [reading.rule] if reading.rule else []
-    draft, settlement = Draft(work, planner, now, keys=list(reading.keys)), correlate.Settlement()
+    draft, settlement = Draft(work, planner, now, reading.keys), correlate.Settlement()
     for problem in reading.problems:
         draft.refuse(problem, {key.kind: key.value for key in reading.keys[:1]})
     for receipt in opened.receipts:
         _settle_receipt(receipt, facts, draft, settlement)
     for found in reading.documents:
-        if _settle_answered(found, facts, draft, settlement):
-            rules += _plan_document(found, draft, before)
+        if found.answers is None or _settle_answered(found, found.answers, facts, draft, settlement):
+            rules.extend(_plan_document(found, draft, before))
     if opened.answers and not before.answered(opened.answer_type):
         _plan_answers(opened, draft)
-    draft.exceptions += settlement.exceptions
+    draft.exceptions.extend(settlement.exceptions)
     return Outcome(
         work,
-        state=_state(draft, rules),
-        rule=", ".join(dict.fromkeys(rules)),
-        documents=tuple(draft.documents),
-        messages=tuple(draft.messages),
-        keys=tuple(dict.fromkeys(draft.keys)),
-        edges=tuple(dict.fromkeys(settlement.edges)),
-        exceptions=tuple(draft.exceptions),
-        settles=tuple(settlement.settles),
+        "done",
+        0,
+        _state(draft, rules),
+        ", ".join(dict.fromkeys(rules)) if rules else "",
+        tuple(draft.documents),
+        tuple(draft.messages),
+        tuple(dict.fromkeys(draft.keys)),
+        tuple(dict.fromkeys(settlement.edges)) if settlement.edges else (),
+        tuple(draft.exceptions),
+        tuple(settlement.settles),
         site=planner.site.version,
         warnings=_unsaid(opened.warnings, work.message) if opened.warnings else (),
     )
@@ -200,13 +209,12 @@ def _settle_receipt(receipt: Receipt, facts: Facts, draft: Draft, settlement: co
     settlement.add(correlate.settle_receipt(receipt, rows, by=message.seq, partner=message.partner))
 
 
-def _settle_answered(found: Read, facts: Facts, draft: Draft, settlement: correlate.Settlement) -> bool:
+def _settle_answered(
+    found: Read, answered: tuple[str, str], facts: Facts, draft: Draft, settlement: correlate.Settlement
+) -> bool:
     """Settle what the document answers; False when it answers something we never sent, and so may not go on."""
     document, message = found.document, draft.work.message
-    answered = document.answers()
-    if answered is None:
-        return True
-    rows = facts[_answer_need(message.partner, found.agreement, answered[1])]
+    rows = facts[_answer_need(found.agreement, answered[1])]
     if not rows:
         text = f"{found.agreement.type} answers {answered[0].replace('_', ' ')} {answered[1]}, which we never sent"
         hint = "ask the partner which order it means"
@@ -220,11 +228,10 @@ def _settle_answered(found: Read, facts: Facts, draft: Draft, settlement: correl
 
 def _plan_document(found: Read, draft: Draft, before: Before) -> Sequence[str]:
     """Keep it and send it wherever it must go. Returns the rule that drops it, if one does."""
-    document = found.document
-    stored = before.document(found)
+    document, keys = found.document, found.document.business_keys()
+    stored = before.document(found) if before.documents else None
     position = draft.keep(document, found.place) if stored is None else None
-    keys = document.business_keys()
-    draft.keys += [Key(kind, value) for kind, value in keys]
+    draft.keys.extend([Key(kind, value) for kind, value in keys])
     routed = draft.planner.router.route(document, draft.work.message.partner)
     for refusal in routed.refusals:
         draft.refuse(refusal, words(document))
@@ -233,7 +240,7 @@ def _plan_document(found: Read, draft: Draft, before: Before) -> Sequence[str]:
             draft.send(document, keys, stop, position=position)
         elif not before.went(stored.id, stop.partner.name):
             draft.send(document, keys, stop, stored=stored.id)
-    return [routed.rule] if routed.rule else []
+    return (routed.rule,) if routed.rule else ()
 
 
 def _plan_answers(opened: Opened, draft: Draft) -> None:

@@ -2,21 +2,66 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from engine.plugin import Format, Profile
+from canonical import Document
+from engine.errors import Refused
+from engine.mapping import Context, Mapping
+from engine.plugin import Envelope, Enveloped, Format, Node, Profile
 from engine.profile import profile_for
 from engine.router import Router
-from engine.site.model import Agreement, Site
+from engine.site.model import Agreement, Partner, Site
 
 _PROFILES = 256  # kept at once: a sender may invent types
+_MOMENTS = 256
 
 Formats = Callable[[str], Format]
+# Bytes for a receiver and no problems; or what is wrong, each with its place.
+Rendered = tuple[Enveloped, Sequence[Refused]]
+
+_UNWRITTEN = Enveloped((), ())
+
+
+class Moment(NamedTuple):
+    """A second as a partner's clock shows it: what the envelopes and mappings of that partner are told of the time."""
+
+    at: dt.datetime
+    context: Context
+
+
+class Way:
+    """How what goes out under one agreement is written: in its receiver's words and envelope."""
+
+    __slots__ = ("_envelop", "_kind", "_mapping", "_rest")
+
+    def __init__(self, agreement: Agreement, partner: Partner, mapping: Mapping | None, format: Format) -> None:
+        self._mapping = mapping
+        self._envelop = format.envelop
+        self._kind = (mapping.header.get("message") if mapping else None) or agreement.type
+        identity = partner.identity
+        self._rest = (identity.usage, identity.ours, identity.theirs, partner.envelope)
+
+    def render(self, document: Document, uid: str, moment: Moment) -> Rendered:
+        assert self._mapping is not None
+        written = self._mapping.write(document, moment.context)
+        return (_UNWRITTEN, written.problems) if written.problems else self.envelop([written.node], uid, moment)
+
+    def envelop(self, nodes: Sequence[Node], uid: str, moment: Moment) -> Rendered:
+        try:
+            return self._envelop(nodes, Envelope(self._kind, uid, moment.at, *self._rest)), ()
+        except Refused as refusal:
+            return _UNWRITTEN, (refusal,)
 
 
 class Planner:
-    """The site, its formats by name, its routes and a source of ids."""
+    """The site, its formats by name, its routes and a source of ids.
+
+    incoming: the agreements under which a partner sends us what a mapping reads; ways: those under which it gets what
+    a mapping writes; both by the partner's name and the type.
+    """
 
     def __init__(self, site: Site, formats: Formats, new_id: Callable[[], str]) -> None:
         self.site = site
@@ -24,17 +69,23 @@ class Planner:
         self.router = Router(site)
         self.format: Formats = functools.cache(formats)
         self.profile = functools.lru_cache(_PROFILES)(self._profile)
-        self._incoming: dict[tuple[str, str], Agreement] = {}
+        self.moment = functools.lru_cache(_MOMENTS)(self._moment)
+        self.incoming: dict[tuple[str, str], Agreement] = {}
+        self.ways: dict[tuple[str, str], Way] = {}
         for partner in site.partners.values():
             for agreement in partner.agreements:
-                if agreement.direction == "in":
-                    self._incoming.setdefault((partner.name, agreement.type), agreement)
-
-    def incoming(self, partner: str, type: str) -> Agreement | None:
-        """The agreement under which a partner sends us messages of a type that a mapping reads."""
-        agreement = self._incoming.get((partner, type))
-        return agreement if agreement and agreement.mapping else None
+                mapping, key = site.mappings.get(agreement.mapping), (partner.name, agreement.type)
+                if mapping is not None and agreement.direction == "in":
+                    self.incoming.setdefault(key, agreement)
+                elif mapping is not None:
+                    self.ways.setdefault(key, Way(agreement, partner, mapping, self.format(agreement.format)))
 
     def _profile(self, partner: str, channel: str, type: str) -> Profile:
         """As `profile_for`; partner and channel by name."""
         return profile_for(self.site.partners[partner], listener=self.site.listeners.get(channel), type=type)
+
+    def _moment(self, partner: str, second: int) -> Moment:
+        """Of a partner, by its name; second: since the Unix epoch, UTC."""
+        found = self.site.partners[partner]
+        at = dt.datetime.fromtimestamp(second, found.zone)
+        return Moment(at, Context(found.zone, found.crosswalks, at.date()))
