@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Final, cast
 
 import pydantic
@@ -15,7 +17,7 @@ import pydantic
 from channels.options import Address, Duration, split_address
 from channels.wire.hl7_reply import accepted, judge, read_ack
 from channels.wire.mllp import Broken, Framer, frame
-from engine.errors import HilumError, Rejected, Unavailable, Unknown
+from engine.errors import Rejected, Unavailable, Unknown
 from engine.options import Options
 from engine.plugin import Outbound, Sent
 
@@ -32,16 +34,31 @@ class MllpSenderOptions(Options):
     )
 
 
-class _Link(asyncio.Protocol):
-    """One socket to the receiver and the one message that is outstanding on it. Made anew for each connection."""
+class _Letter:
+    """A message to send and its answer: what the receiver said, or None when the line's socket must be made first."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, *, retry_errors: bool) -> None:
-        self._loop = loop
+    __slots__ = ("answer", "control_id", "framed", "timeout")
+
+    def __init__(self, framed: bytes, control_id: str, timeout: float, answer: asyncio.Future[Sent | None]) -> None:
+        self.framed = framed
+        self.control_id = control_id
+        self.timeout = timeout
+        self.answer = answer
+
+
+class _Link(asyncio.Protocol):
+    """One socket to the receiver and the letter that is outstanding on it. Made anew for each connection.
+
+    ended: called when the outstanding letter is answered, or cannot be any more; then another may be sent.
+    """
+
+    def __init__(self, ended: Callable[[], None], *, retry_errors: bool) -> None:
+        self._ended = ended
         self._retry_errors = retry_errors
+        self._loop = asyncio.get_running_loop()
         self._framer = Framer(max_frame=_MAX_ACK)
         self._transport: asyncio.Transport | None = None
-        self._waiting: asyncio.Future[Sent] | None = None
-        self._control_id = ""
+        self._letter: _Letter | None = None
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self.ignored = 0
@@ -50,21 +67,23 @@ class _Link(asyncio.Protocol):
     def open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
-    async def exchange(self, payload: bytes, control_id: str, timeout: float) -> Sent:
-        """Raises Unavailable, Rejected or Unknown; the socket is closed after an Unknown."""
-        assert self._transport is not None
-        self._waiting, self._control_id = self._loop.create_future(), control_id
-        self._deadline = self._loop.time() + timeout
+    def send(self, letter: _Letter) -> None:
+        """After an Unknown the socket is closed: a late answer must never meet the next letter."""
+        self._letter = letter
+        if self._transport is None:  # the receiver has closed it as soon as it was made
+            self._fail(_closed())
+            self._ended()
+            return
+        self._deadline = self._loop.time() + letter.timeout
         if self._timer is None:
-            self._timer = self._loop.call_later(timeout, self._look)
-        self._transport.write(frame(payload))
-        try:
-            return await self._waiting
-        except asyncio.CancelledError:
+            self._timer = self._loop.call_later(letter.timeout, self._look)
+        self._transport.write(letter.framed)
+
+    def drop(self, letter: _Letter) -> None:
+        """Nobody waits for this letter's answer any more."""
+        if self._letter is letter:
+            self._letter = None
             self.abort()
-            raise
-        finally:
-            self._waiting = None
 
     def abort(self) -> None:
         if self._transport is not None:
@@ -75,6 +94,8 @@ class _Link(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
+        """What else came with an answer is no answer to the next letter: that is sent only when all has been read."""
+        asked = self._letter
         for event in self._framer.feed(data):
             if isinstance(event, Broken):
                 self.ignored += 1
@@ -82,44 +103,129 @@ class _Link(asyncio.Protocol):
                 self._judge(event)
         if self._framer.dead:
             self._fail(Unknown("mllp.answer", "the receiver's answer was not MLLP; it may have the message"))
-            self.abort()
+        if asked is not None and self._letter is None:
+            self._ended()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        text = "the receiver closed the connection without an answer; it may have the message"
-        self._fail(Unknown("mllp.closed", text))
         if self._timer is not None:
             self._timer.cancel()
+        self._transport = None
+        if self._letter is not None:
+            self._fail(_closed())
+            self._ended()
 
     def _judge(self, answer: bytes) -> None:
-        waiting = self._waiting
-        if waiting is None or waiting.done():
+        letter = self._letter
+        if letter is None or letter.answer.done():  # cancelled, and about to be dropped
             self.ignored += 1
             return
-        verdict = accepted(answer, self._control_id) or judge(
-            read_ack(answer), self._control_id, retry_errors=self._retry_errors
+        verdict = accepted(answer, letter.control_id) or judge(
+            read_ack(answer), letter.control_id, retry_errors=self._retry_errors
         )
         if verdict is None:
             self.ignored += 1
-        elif isinstance(verdict, Sent):
-            waiting.set_result(verdict)
+            return
+        self._letter = None
+        if isinstance(verdict, Sent):
+            letter.answer.set_result(verdict)
         else:
-            waiting.set_exception(verdict)
+            letter.answer.set_exception(verdict)
 
     def _look(self) -> None:
-        """One timer runs on from message to message: to set one for each would cost as much as to send it."""
+        """One timer runs on from letter to letter: to set one for each would cost as much as to send it."""
         self._timer = None
-        if self._waiting is None:
+        if self._letter is None:
             return
         left = self._deadline - self._loop.time()
         if left > 0:
             self._timer = self._loop.call_later(left, self._look)
             return
         self._fail(Unknown("mllp.timeout", "no answer came in time; the receiver may have the message"))
-        self.abort()
+        self._ended()
 
-    def _fail(self, error: HilumError) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(error)
+    def _fail(self, error: Unknown) -> None:
+        self.abort()
+        letter, self._letter = self._letter, None
+        if letter is not None and not letter.answer.done():
+            letter.answer.set_exception(error)
+
+
+def _closed() -> Unknown:
+    return Unknown("mllp.closed", "the receiver closed the connection without an answer; it may have the message")
+
+
+class _Line:
+    """One place at the receiver: its socket, made when it is needed, and the letters that wait for it in their order.
+
+    connect: makes a socket; called by the letter whose turn it is, so that each fails by its own attempt.
+    """
+
+    def __init__(self, connect: Callable[[Callable[[], None]], Awaitable[_Link]]) -> None:
+        self._connect = connect
+        self._link: _Link | None = None
+        self._turn: _Letter | None = None
+        self._waiting: deque[_Letter] = deque()
+        self._ignored = 0
+
+    @property
+    def ignored(self) -> int:
+        return self._ignored + (self._link.ignored if self._link is not None else 0)
+
+    @property
+    def open(self) -> bool:
+        return self._link is not None and self._link.open
+
+    async def exchange(self, framed: bytes, control_id: str, timeout: float) -> Sent:
+        """Raises Unavailable, Rejected or Unknown."""
+        loop = asyncio.get_running_loop()
+        letter = _Letter(framed, control_id, timeout, loop.create_future())
+        self._waiting.append(letter)
+        if self._turn is None:
+            self._next()
+        try:
+            sent = await letter.answer
+            if sent is None:
+                letter.answer = loop.create_future()
+                await self._reconnect(letter)
+                sent = await letter.answer
+        except asyncio.CancelledError:
+            self._forget(letter)
+            raise
+        assert sent is not None
+        return sent
+
+    def close(self) -> None:
+        if self._link is not None:
+            self._link.abort()
+
+    def _next(self) -> None:
+        """Give the turn to whoever has waited longest."""
+        self._turn = None
+        while self._waiting and self._turn is None:
+            letter = self._waiting.popleft()
+            if not letter.answer.done():  # not cancelled
+                self._turn = letter
+                if self._link is not None and self._link.open:
+                    self._link.send(letter)
+                else:
+                    letter.answer.set_result(None)
+
+    async def _reconnect(self, letter: _Letter) -> None:
+        self._ignored, self._link = self.ignored, None
+        try:
+            self._link = await self._connect(self._next)
+        except Exception:
+            self._next()
+            raise
+        self._link.send(letter)
+
+    def _forget(self, letter: _Letter) -> None:
+        if self._turn is letter:
+            if self._link is not None:
+                self._link.drop(letter)
+            self._next()
+        elif letter in self._waiting:
+            self._waiting.remove(letter)
 
 
 class MllpSender:
@@ -128,46 +234,34 @@ class MllpSender:
     def __init__(self, name: str, options: MllpSenderOptions) -> None:
         self.name = name
         self._options = options
-        self._links: list[_Link | None] = [None] * options.connections
-        self._turns = [asyncio.Lock() for _ in range(options.connections)]
-        self._ignored = 0
+        self._lines = [_Line(self._connect) for _ in range(options.connections)]
 
     @property
     def ignored(self) -> int:
-        return self._ignored + sum(link.ignored for link in self._links if link is not None)
+        return sum(line.ignored for line in self._lines)
 
     async def send(self, out: Outbound) -> Sent:
-        if not out.message.control_id:
+        delivery, message = out
+        body, control_id = message.body, message.control_id
+        if not control_id:
             raise Rejected("mllp.control_id", "a message without a control id cannot be acknowledged; it is not sent")
-        body = out.message.body
         if b"\x0b" in body or b"\x1c" in body:
             raise Rejected("mllp.framing", "the message holds a framing character (VT or FS), which MLLP cannot carry")
-        position = zlib.crc32(out.delivery.lane.encode()) % len(self._links)
-        async with self._turns[position]:
-            link = self._links[position]
-            if link is None or not link.open:
-                link = await self._connect(position)
-            return await link.exchange(body, out.message.control_id, self._options.timeout)
+        line = self._lines[zlib.crc32(delivery.lane.encode()) % len(self._lines)]
+        return await line.exchange(frame(body), control_id, self._options.timeout)
 
     async def close(self) -> None:
-        for link in self._links:
-            if link is not None:
-                link.abort()
+        for line in self._lines:
+            line.close()
 
-    async def _connect(self, position: int) -> _Link:
-        before = self._links[position]
-        self._ignored += before.ignored if before is not None else 0
-        self._links[position] = None
+    async def _connect(self, ended: Callable[[], None]) -> _Link:
         host, port = split_address(self._options.connect)
         loop = asyncio.get_running_loop()
+        retry_errors = self._options.on_error == "retry"
         try:
             async with asyncio.timeout(self._options.connect_timeout):
-                _, link = await loop.create_connection(lambda: self._link(loop), host, port)
+                _, link = await loop.create_connection(lambda: _Link(ended, retry_errors=retry_errors), host, port)
         except OSError as error:  # TimeoutError is one
             text = f"connection {self.name} cannot be made ({type(error).__name__})"
             raise Unavailable("mllp.connect", text) from error
-        self._links[position] = link
         return link
-
-    def _link(self, loop: asyncio.AbstractEventLoop) -> _Link:
-        return _Link(loop, retry_errors=self._options.on_error == "retry")

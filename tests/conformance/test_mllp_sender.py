@@ -210,6 +210,38 @@ def test_cancelled_while_waiting_gives_up_the_socket() -> None:
     run(scene())
 
 
+def test_whoever_gives_up_while_waiting_keeps_nobody_else_waiting() -> None:
+    """On one socket: one is outstanding, and is cancelled last; of those behind it every other is cancelled."""
+
+    async def scene() -> None:
+        async with Peer(receiver([LATE])) as peer:
+            sender = make_sender("mllp", connect=f"127.0.0.1:{peer.port}")
+            first = asyncio.create_task(sender.send(numbered(1)))
+            behind = [asyncio.create_task(outcome(sender, numbered(number))) for number in range(2, 8)]
+            await until(lambda: bool(peer.received))
+            for task in (*behind[::2], first):
+                task.cancel()
+            told = await asyncio.gather(first, *behind, return_exceptions=True)
+            assert [isinstance(one, asyncio.CancelledError) for one in told] == [True, *[True, False] * 3]
+            assert told[2::2] == ["AA"] * 3
+            assert peer.connections == 2
+            await sender.close()
+
+    run(scene())
+
+
+def test_nobody_waits_behind_a_connection_that_cannot_be_made() -> None:
+    async def scene() -> None:
+        async with Peer(receiver([])) as peer:
+            port = peer.port
+        sender = make_sender("mllp", connect=f"127.0.0.1:{port}")
+        told = await asyncio.gather(*(sender.send(numbered(number)) for number in range(5)), return_exceptions=True)
+        assert [getattr(error, "code", error) for error in told] == ["mllp.connect"] * 5
+        await sender.close()
+
+    run(scene())
+
+
 def test_a_connection_that_the_receiver_closed_meanwhile_is_made_again() -> None:
     async def behave(peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(frame(ack(await read_frame(peer, reader))))
@@ -219,7 +251,7 @@ def test_a_connection_that_the_receiver_closed_meanwhile_is_made_again() -> None
             sender = make_sender("mllp", connect=f"127.0.0.1:{peer.port}")
             for number in range(3):
                 assert await outcome(sender, numbered(number)) == "AA"
-                await until(lambda: not sender._links[0].open)
+                await until(lambda: not sender._lines[0].open)
             assert peer.connections == 3
             await sender.close()
 
