@@ -73,7 +73,17 @@ class Loop(Protocol):
         ...
 
 
+# Writes into a node what a list of texts has for each of some fields ("" nothing), as `put` would one after the other.
+# False when nothing was done, because one of them is no plain text or may be refused.
+Fill = Callable[[Node, Sequence[Any]], bool]
+
+
 class Scope(Protocol):
+    """A format that can write many fields at once has besides `filler(fields) -> (count, Fill)`.
+
+    fields: (number of its text, Field) in the order they are put. count: how many of the first of them the Fill writes.
+    """
+
     def field(self, path: str) -> Field: ...  # raises PathError
     def loop(self, path: str) -> Loop: ...  # raises PathError
 

@@ -123,13 +123,16 @@ class Run:
         self.troubles.append(trouble)
 
     def enter(self, troubles: int, rows: int, place: str, canonical: str, *, writing: bool) -> None:
-        """Put a loop item's place before what was found in it: everything after the given counts."""
+        """Put a loop item's place before what was found in it: everything after the given counts.
+
+        An item without a place of its own has "": what leads out of the loop (`../`) still does.
+        """
         for trouble in self.troubles[troubles:]:
-            trouble.place = joined(place, trouble.place)
+            trouble.place = joined(place, trouble.place) if place else trouble.place
             if writing:
                 trouble.canonical = canonical + trouble.canonical
         for row in self.rows[rows:]:
-            row.place = joined(place, row.place)
+            row.place = joined(place, row.place) if place else row.place
             row.canonical = canonical + row.canonical
 
 

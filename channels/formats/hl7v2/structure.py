@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from channels.formats.hl7v2.access import Read, Spot, Write, part_reader, reader, refuse_write, verbatim, writer
+from channels.formats.hl7v2.filling import Put, Slot, fillable, filler
 from channels.formats.hl7v2.grammar import FLAT, GroupDefinition
 from channels.formats.hl7v2.locate import (
     Find,
@@ -41,20 +42,21 @@ from channels.formats.hl7v2.paths import (
     unknown,
 )
 from channels.formats.hl7v2.tree import Node, Repetition
-from engine.plugin import Null, PathError, Value
+from engine.plugin import Fill, Null, PathError, Value
 
 _SEPARATOR_HOLDERS = frozenset({"MSH", "FHS", "BHS"})
 
 
 class SegmentField:
-    """One compiled place in a segment: `get` and `put` of the plugin contract."""
+    """One compiled place in a segment: `get` and `put` of the plugin contract. slot: where it can be filled in."""
 
-    __slots__ = ("get", "path", "put")
+    __slots__ = ("get", "path", "put", "slot")
 
-    def __init__(self, path: str, get: Callable[[Node], Value], put: Callable[[Node, str | Null], None]) -> None:
+    def __init__(self, path: str, get: Callable[[Node], Value], put: Put, slot: Slot | None) -> None:
         self.path = path
         self.get = get
         self.put = put
+        self.slot = slot
 
 
 class PartField:
@@ -105,10 +107,17 @@ class MessageScope:
         read, write = reader(parsed.spot), writer(parsed.spot)
         if target.name in _SEPARATOR_HOLDERS and parsed.spot.field <= 2:
             read, write = verbatim(parsed.spot.field), refuse_write
+        slot = _slot(up, scope, steps, target, parsed.spot)
         if scope.definition is not None and is_direct(up, steps, target):
-            return SegmentField(spelled, direct_get(target.name, read), direct_put(target, write))
+            return SegmentField(spelled, direct_get(target.name, read), direct_put(target, write), slot)
         find, make = _locators(up, scope, steps, target)
-        return SegmentField(spelled, _get(find, read), _put(make, write))
+        return SegmentField(spelled, _get(find, read), _put(make, write), slot)
+
+    def filler(self, fields: Sequence[tuple[int, SegmentField | PartField]]) -> tuple[int, Fill]:
+        """See `plugin.Scope`."""
+        count = fillable(field.slot if isinstance(field, SegmentField) else None for _, field in fields)
+        known = [(number, field.slot, field.put) for number, field in fields[:count] if isinstance(field, SegmentField)]
+        return count, filler([(number, slot, put) for number, slot, put in known if slot is not None])
 
     def loop(self, path: str) -> NodeLoop | RepetitionLoop:
         """Compile a loop's path. Raises PathError."""
@@ -271,11 +280,19 @@ def _get(find: Find, read: Read) -> Callable[[Node], Value]:
     return get
 
 
-def _put(make: Make, write: Write) -> Callable[[Node, str | Null], None]:
+def _put(make: Make, write: Write) -> Put:
     def put(node: Node, value: str | Null) -> None:
         write(make(node), value)
 
     return put
+
+
+def _slot(up: int, scope: MessageScope, steps: tuple[Step, ...], target: Target, spot: Spot) -> Slot | None:
+    """None for a field that is put: of a segment that stands where a value or its sender says, or has its own rules."""
+    known = target == Target(target.name) and not is_local(target.name) and target.name not in _SEPARATOR_HOLDERS
+    if up or scope.definition in (None, FLAT) or not known or spot != Spot(spot.field, component=spot.component):
+        return None
+    return Slot(steps, target.name, spot.field, spot.component)
 
 
 def _locators(up: int, scope: MessageScope, steps: tuple[Step, ...], target: Target) -> tuple[Find, Make]:

@@ -12,7 +12,7 @@ from channels.formats.hl7v2.definitions import structure_of
 from channels.formats.hl7v2.grammar import absent, gather, refusal
 from channels.formats.hl7v2.header import STANDARD, Separators, legal_separators
 from channels.formats.hl7v2.syntax import Syntax, syntax
-from channels.formats.hl7v2.tree import Message, NewGroup, Segment
+from channels.formats.hl7v2.tree import HEADERS, Message, NewGroup, Segment
 from engine.errors import Refused
 from engine.plugin import Envelope, Enveloped
 
@@ -34,10 +34,11 @@ def envelop(message: Message, envelope: Envelope) -> Enveloped:
     segments, source, options = _segments(message), message.syntax, envelope.options
     target = _target(options.get("separators", "") or _STANDARD_MARKS)
     header, told, named = _header(message, envelope, target)
-    written = [segment.values or segment.fields for segment in segments if segment.id != "MSH"]
-    if source.separators != target.separators:
-        written = [[_translate(field, source, target) for field in fields] for fields in written]
-    lines = [line for fields in written if len(line := _line(fields, target)) > 3]
+    if source.separators == target.separators:
+        spelled = [_text(segment, target) for segment in segments]
+    else:
+        spelled = [_respelled(segment.fields, source, target) for segment in segments]
+    lines = [line for line in spelled if len(line) > 3 and line[:3] != "MSH"]
     data = _encoded(header, lines, target, named, options.get("charset", ""))
     return Enveloped((data,), (told.encode(),))
 
@@ -135,10 +136,17 @@ def _target(marks: str) -> Syntax:
     return syntax(Separators(*marks), "utf-8")
 
 
-def _line(fields: Sequence[str], target: Syntax) -> str:
-    """A segment's text, without trailing empty fields."""
-    text = target.field.join(fields)
-    return text if fields[-1] else text.rstrip(target.field)
+def _text(segment: Segment, target: Syntax) -> str:
+    """A segment as it is spelled already, without trailing empty fields."""
+    text = segment.text
+    if text is None or segment.id in HEADERS:
+        text = target.field.join(segment.fields)
+    return text.rstrip(target.field)
+
+
+def _respelled(fields: Sequence[str], source: Syntax, target: Syntax) -> str:
+    """Fields with the receiver's separators, without trailing empty ones."""
+    return target.field.join([_translate(field, source, target) for field in fields]).rstrip(target.field)
 
 
 def _translate(field: str, source: Syntax, target: Syntax) -> str:
@@ -161,10 +169,10 @@ def _encoded(header: list[str], lines: list[str], target: Syntax, named: str, ch
         raise Refused("hl7.charset", "the character set to write is not one we know", place="MSH-18")
     if charset and not named:
         _name_charset(header, charset)
-    text = "\r".join([_line(header, target), *lines, ""])
+    text = "\r".join([target.field.join(header).rstrip(target.field), *lines, ""])
     if not (named or charset or text.isascii()):
         _name_charset(header, UTF8)
-        text = "\r".join([_line(header, target), *lines, ""])
+        text = "\r".join([target.field.join(header), *lines, ""])
     try:
         return text.encode(codec)
     except UnicodeEncodeError as error:
