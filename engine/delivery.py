@@ -1,109 +1,32 @@
 """Sends planned deliveries until their receiver has them, and settles every attempt.
 
-Each connection has `in_flight` workers; a worker takes one lane at a time and sends its deliveries in order. What a
-receiver answered is committed behind the next send of the same lane, never before it is known. After a failure the
-rest of the lane goes back to the store, so nothing overtakes its head.
+Each connection has up to `in_flight` workers; a worker takes one lane at a time and sends its deliveries in order, and
+ends when no lane waits. What a receiver answered is committed behind the next send of the same lane, never before it is
+known. After a failure the rest of the lane goes back to the store, so nothing overtakes its head.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from engine import ids, logs, retry
 from engine.errors import HilumError, Rejected, Unavailable
 from engine.pipeline import UNREAD_REPLY
 from engine.plugin import Outbound, Sender, Sent
+from engine.settling import DEFECT, Settler
 from engine.site.model import ConnectionConfig, Partner, RetryPolicy, Site
 from engine.store.contract import Attempt, Incoming, NewException, Outcome, Store, Work
-from engine.supervise import forever
+from engine.supervise import forever, once
 
 _PULL = 512
-_UNSETTLED = 2_000  # attempts whose commit may be outstanding before workers wait
-_AGAIN = 0.5  # seconds until a commit is tried again when the store could not take it
 _GRACE = 4.0  # seconds that stopping leaves to what is on its way
-_DRAIN = 5.0  # seconds that stopping waits for a store that cannot take the last attempts
-_DEFECT = "internal.defect"
 
 Lane = list[Work]
-
-
-class Settler:
-    """Commits attempts in groups, behind the workers' backs; a known answer is never dropped for a busy store."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._waiting: list[Outcome] = []
-        self._filled = asyncio.Event()
-        self._unsettled = 0
-        self._room = asyncio.Event()
-
-    def put(self, outcome: Outcome) -> None:
-        self._waiting.append(outcome)
-        self._unsettled += 1
-        self._filled.set()
-
-    async def room(self) -> None:
-        """Wait until not too many attempts are unsettled."""
-        while self._unsettled >= _UNSETTLED:
-            self._room.clear()
-            await self._room.wait()
-
-    async def run(self) -> None:
-        """One round: commit what has gathered."""
-        await self._filled.wait()
-        self._filled.clear()
-        batch, self._waiting = self._waiting, []
-        try:
-            await self._commit(batch)
-        except asyncio.CancelledError:
-            self._waiting[:0] = batch  # a stop in the middle of it: `drain` tries once more
-            raise
-
-    async def drain(self) -> None:
-        """Commit what is left. What an ailing store cannot take in time goes again, flagged, after the next start."""
-        batch, self._waiting = self._waiting, []
-        if not batch:
-            return
-        try:
-            async with asyncio.timeout(_DRAIN):
-                await self._commit(batch)
-        except TimeoutError:
-            logs.warning("unsettled", waiting=len(batch))
-
-    async def _commit(self, batch: Sequence[Outcome]) -> None:
-        while True:
-            try:
-                await self._store.commit(batch)
-                break
-            except Unavailable as failure:
-                logs.warning("stalled", part="settle", code=failure.code, waiting=len(batch))
-                await asyncio.sleep(_AGAIN)
-            except Exception as error:
-                await self._commit_apart(batch, error)
-                return
-        self._settled(len(batch))
-
-    async def _commit_apart(self, batch: Sequence[Outcome], error: Exception) -> None:
-        """The store cannot keep one of these: each goes alone, and that one ends as a dead delivery."""
-        if len(batch) > 1:
-            for outcome in batch:
-                await self._commit([outcome])
-            return
-        (outcome,) = batch
-        logs.failure("defect", error, message=outcome.work.message.id)
-        if not any(found.code == _DEFECT for found in outcome.exceptions):
-            await self._commit([_unkept(outcome, error)])
-        else:
-            self._settled(1)
-
-    def _settled(self, count: int) -> None:
-        self._unsettled -= count
-        if self._unsettled < _UNSETTLED:
-            self._room.set()
 
 
 class Courier:
@@ -117,18 +40,18 @@ class Courier:
         self._store = store
         self._settler = settler
         self._site = site
-        self._lanes: asyncio.PriorityQueue[tuple[int, int, Lane]] = asyncio.PriorityQueue()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._part = f"courier {config.name}"
+        self._lanes: list[tuple[int, int, Lane]] = []  # a heap
+        self._workers: set[asyncio.Task[None]] = set()
         self._sending = 0
         self._stopping = False
         self._quiet = asyncio.Event()
 
-    def start(self) -> None:
-        part = f"courier {self._config.name}"
-        self._tasks = [asyncio.create_task(forever(part, self._work)) for _ in range(self._config.in_flight)]
-
     def take(self, lane: Lane) -> None:
-        self._lanes.put_nowait((lane[0].priority, lane[0].id, lane))
+        heapq.heappush(self._lanes, (lane[0].priority, lane[0].id, lane))
+        if len(self._workers) < self._config.in_flight:
+            worker = asyncio.get_running_loop().create_task(self._work())
+            self._workers.add(worker)
 
     async def stop(self) -> None:
         """Begin nothing more and let what is on its way end; after `_GRACE` it is cut off, a possible duplicate."""
@@ -137,18 +60,27 @@ class Courier:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_GRACE):
                     await self._quiet.wait()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        workers = list(self._workers)
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        for _, _, lane in self._lanes:
+            await self._store.release(lane)
         await self._sender.close()
 
     async def _work(self) -> None:
-        _, _, lane = await self._lanes.get()
-        await self._send_lane(lane)
+        """Lane after lane. A worker counts until the moment it has found none: none comes in between."""
+        try:
+            while self._lanes:
+                _, _, lane = heapq.heappop(self._lanes)
+                await once(self._part, self._send_lane, lane)
+        finally:
+            self._workers.discard(asyncio.current_task())
 
     async def _send_lane(self, lane: Lane) -> None:
         for position, work in enumerate(lane):
-            await self._settler.room()
+            if self._settler.full:
+                await self._settler.room()
             if self._stopping:
                 await self._store.release(lane[position:])
                 return
@@ -168,7 +100,7 @@ class Courier:
             return self._failed(work, error, started, clock)
         except Exception as error:
             logs.failure("defect", error, delivery=work.delivery.uid)
-            broken = Unavailable(_DEFECT, f"Hilum itself failed while sending ({type(error).__name__})")
+            broken = Unavailable(DEFECT, f"Hilum itself failed while sending ({type(error).__name__})")
             return self._failed(work, broken, started, clock)
         finally:
             self._sending -= 1
@@ -237,8 +169,6 @@ class Deliveries:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        for courier in self._couriers.values():
-            courier.start()
         parts = {"deliveries": self._claim, "settle": self._settler.run}
         self._tasks = [asyncio.create_task(forever(name, round)) for name, round in parts.items()]
 
@@ -251,15 +181,16 @@ class Deliveries:
 
     async def _claim(self) -> None:
         for _, works in await self._store.pull("deliver", _PULL, wait=1.0):
-            await self._hand(works)
+            assert works[0].delivery is not None
+            courier = self._couriers.get(works[0].delivery.connection)
+            if courier is not None:
+                courier.take(works)
+            else:
+                await self._put_off(works)
 
-    async def _hand(self, works: Lane) -> None:
-        """A lane may hold deliveries for several connections after a change of the site: each run goes to its own."""
+    async def _put_off(self, works: Lane) -> None:
+        """A change of the site has left these without a connection; those behind the first may have one."""
         assert works[0].delivery is not None
-        courier = self._couriers.get(works[0].delivery.connection)
-        if courier is not None:
-            courier.take(works)
-            return
         name = works[0].delivery.connection
         gone = Unavailable("delivery.connection", f"connection {name} is not in the running site")
         now = ids.now()
@@ -291,21 +222,6 @@ def _told(error: HilumError) -> str:
     words = ": ".join(filter(None, (error.context.get("code"), error.context.get("message"))))
     said = "".join(one if one.isprintable() else " " for one in words)
     return f"{error.text}, saying {said}" if said else error.text
-
-
-def _unkept(outcome: Outcome, error: Exception) -> Outcome:
-    """What is left of an attempt whose outcome cannot be stored: a person must see whether the receiver has it."""
-    work, text = outcome.work, f"Hilum itself failed to keep what became of an attempt ({type(error).__name__})"
-    assert work.delivery is not None
-    assert outcome.attempt is not None
-    context = {"partner": work.delivery.destination, "connection": work.delivery.connection, "type": work.delivery.type}
-    return Outcome(
-        work,
-        status="dead",
-        attempt=Attempt(outcome.attempt.started, outcome.attempt.ms, "ambiguous", _DEFECT, text),
-        exceptions=(NewException(_DEFECT, text, "", context, delivery=work.delivery.id),),
-        site=outcome.site,
-    )
 
 
 def _ms(clock: float) -> int:

@@ -81,7 +81,7 @@ def test_a_store_that_fails_for_a_moment_loses_no_settlement(site: Site, monkeyp
         return await whole(self, outcomes)
 
     monkeypatch.setattr(SqliteStore, "commit", commit)
-    monkeypatch.setattr("engine.delivery._AGAIN", 0.01)
+    monkeypatch.setattr("engine.settling._AGAIN", 0.01)
     records, _, seen = asyncio.run(_deliver(site, 5))
     assert sorted(seen) == [f"uid-{n}" for n in range(1, 6)], "nothing is sent twice"
     assert all(row.delivery.state in {"delivered", "dead"} for row in records)
@@ -116,8 +116,52 @@ def test_stopping_does_not_wait_for_ever_for_a_store_that_cannot_write(
                 await asyncio.sleep(0.005)
             await deliveries.stop()
 
-    monkeypatch.setattr("engine.delivery._DRAIN", 0.05)
+    monkeypatch.setattr("engine.settling._DRAIN", 0.05)
     asyncio.run(stopping())
+
+
+def test_one_worker_takes_whatever_comes_while_it_works_and_after(site: Site) -> None:
+    async def run() -> list[str]:
+        receiver = Receiver()
+        one = replace(site.connections["acme_surgical"], in_flight=1)
+        async with temporary_store() as store, asyncio.timeout(120):
+            deliveries = Deliveries(store, lambda: site, {"acme_surgical": (one, receiver)})
+            await deliveries.start()
+            await store.append([incoming(n) for n in range(1, 4)])
+            for work in await claim(store, "process"):
+                await store.commit([processed(work, *(10 * work.subject + n for n in range(4)))])
+                while len(receiver.seen) < 4 * work.subject:  # noqa: ASYNC110 - another party is watched
+                    await asyncio.sleep(0)
+            await deliveries.stop()
+        return receiver.seen
+
+    assert len(set(asyncio.run(run()))) == 12
+
+
+def test_what_still_waits_for_a_worker_at_a_stop_goes_back_unsent(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mute(Receiver):
+        async def send(self, out: Outbound) -> Sent:
+            self.seen.append(out.delivery.uid)
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    async def run() -> tuple[list[str], list[str]]:
+        receiver = Mute()
+        one = replace(site.connections["acme_surgical"], in_flight=1)
+        async with temporary_store() as store, asyncio.timeout(120):
+            await _plan_orders(store, 3)
+            deliveries = Deliveries(store, lambda: site, {"acme_surgical": (one, receiver)})
+            await deliveries.start()
+            while not receiver.seen:  # noqa: ASYNC110 - another party is watched
+                await asyncio.sleep(0.005)
+            await deliveries.stop()
+            back = [work.delivery.uid for work in await claim(store, "deliver") if work.delivery]
+        return receiver.seen, back
+
+    monkeypatch.setattr("engine.delivery._GRACE", 0.05)
+    seen, back = asyncio.run(run())
+    assert len(seen) == 1
+    assert sorted(seen + back) == ["uid-1", "uid-2", "uid-3"]
 
 
 def test_what_a_receiver_says_can_be_stored() -> None:
