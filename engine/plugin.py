@@ -78,10 +78,22 @@ class Loop(Protocol):
 Fill = Callable[[Node, Sequence[Any]], bool]
 
 
+class Want(NamedTuple):
+    """A field whose text belongs into a record. nullable: a deletion is kept there, as None."""
+
+    record: int
+    name: str
+    field: Field
+    nullable: bool
+
+
 class Scope(Protocol):
     """A format that can write many fields at once has besides `filler(fields) -> (count, Fill)`.
 
     fields: (number of its text, Field) in the order they are put. count: how many of the first of them the Fill writes.
+
+    One that can read many at once has `gather(wants, count)`: a function from a node to so many records, dicts of texts
+    by name, filled with what each wanted field's `get` would give where that is not None.
     """
 
     def field(self, path: str) -> Field: ...  # raises PathError

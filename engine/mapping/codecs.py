@@ -69,20 +69,14 @@ _NUMBER = re.compile(r"[+-]?(?=[0-9.]*[0-9])[0-9]{0,30}(?:\.[0-9]{0,30})?", re.A
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}", re.ASCII)
 
 
-def _digits(text: str) -> bool:
-    """Whether there is nothing but ASCII digits: what most numbers, dates and times are."""
-    return text.isdigit() and text.isascii()
-
-
 def _decimal(text: str, _: ZoneInfo) -> Decimal:
-    plain = len(text) <= 30 and _digits(text.replace(".", "", 1))
-    if not plain and _NUMBER.fullmatch(text) is None:
+    if not (len(text) <= 30 and text.isdigit() and text.isascii()) and _NUMBER.fullmatch(text) is None:
         raise ValueError
     return Decimal(text)
 
 
 def _integer(text: str, _: ZoneInfo) -> str:
-    if not (len(text) <= 30 and _digits(text)) and _INTEGER.fullmatch(text) is None:
+    if not (len(text) <= 30 and text.isdigit() and text.isascii()) and _INTEGER.fullmatch(text) is None:
         raise ValueError
     return str(int(text))
 
@@ -145,7 +139,7 @@ _EXTENDED = re.compile(
 
 
 def _date(text: str, _: ZoneInfo) -> dt.date:
-    basic = len(text) == 8 and _digits(text)
+    basic = len(text) == 8 and text.isdigit() and text.isascii()
     if not basic and not (len(text) == 10 and text[4] == text[7] == "-"):
         raise ValueError
     return dt.date.fromisoformat(text)

@@ -6,20 +6,53 @@ compile is a second one: it also notes which place fed which field, so that the 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from engine.errors import Refused
 from engine.mapping.plan import Group, Leaf, Pairs, Part, Plan, Repeat, Slots
-from engine.mapping.reading_values import How, Step, compile_value
+from engine.mapping.reading_values import How, Records, Step, compile_value
 from engine.mapping.run import BAD, SKIP, TODAY, Row, Run
 from engine.mapping.translate import walk_crosswalk
-from engine.plugin import NULL, Node
+from engine.plugin import NULL, Node, Scope, Want
+
+_USUAL = frozenset({str, Decimal, bool, dt.date, dt.datetime, dict, list})  # what values are, unless something is amiss
+
+
+class _Gathering:
+    """What a format that can gather (`Scope.gather`) reads at once of a node: most texts of the records read there."""
+
+    def __init__(self, scope: Scope | None) -> None:
+        self._gather = getattr(scope, "gather", None)
+        self._wants: list[Want] = []
+        self._records = 0
+
+    def record(self) -> int:
+        """Another record that is read from the node: its number."""
+        self._records += 1
+        return self._records - 1
+
+    def takes(self, record: int, named: _Named, how: How) -> bool:
+        """Whether the text that a value is made of will be in the record."""
+        if self._gather is None or how.field is None:
+            return False
+        self._wants.append(Want(record, named.name, how.field, named.nullable))
+        return True
+
+    def compiled(self) -> Callable[[Node], Records]:
+        if self._gather is None:
+            blank: list[dict[str, Any]] = [{}] * self._records
+            return lambda node: [*map(dict.copy, blank)]
+        gather: Callable[[Node], Records] = self._gather(self._wants, self._records)
+        return gather
 
 
 class _Named(NamedTuple):
     """What its record must know about a part. needed: required, and nothing stands in for it."""
 
+    order: int
     name: str
     required: bool
     needed: bool
@@ -31,60 +64,90 @@ class _Named(NamedTuple):
 
 def compile_reading(plan: Plan, *, trace: bool = False) -> Callable[[Node, Run], dict[str, Any]]:
     """A function from a root node to the fields of a document."""
-    record = _record(plan.parts, "", trace, obliged=True)
+    gather, record = _record_at(plan.structure.scope if plan.each is None else plan.each.scope, plan.parts, trace)
 
     def read(node: Node, run: Run) -> dict[str, Any]:
-        fields = record(node, run)
+        fields = record(node, run, gather(node))
         return fields if isinstance(fields, dict) else {}
 
     return read
 
 
-def _record(parts: tuple[Part, ...], canonical: str, trace: bool, *, obliged: bool) -> Step:
-    """canonical: pointer of the record inside its loop item. obliged: it must be there, so what it lacks is a fault."""
-    found = [pair for part in parts if (pair := _part(part, canonical, trace, obliged)) is not None]
-    steps = tuple((named.name, *how, named) for named, how in found if how is not None)
-    defaults = tuple((named.name, named.default) for named, _ in found if named.default is not None)
+def _record_at(scope: Scope, parts: tuple[Part, ...], trace: bool) -> tuple[Callable[[Node], Records], Step]:
+    """The record that is read from a node of a scope, and what gathers the texts for it there."""
+    gathering = _Gathering(None if trace else scope)
+    record = _record(parts, "", gathering, trace, obliged=True)
+    return gathering.compiled(), record
 
-    def read(node: Node, run: Run) -> Any:
-        out: dict[str, Any] = {}
+
+def _record(parts: tuple[Part, ...], canonical: str, gathering: _Gathering, trace: bool, *, obliged: bool) -> Step:
+    """canonical: pointer of the record inside its loop item. obliged: it must be there, so what it lacks is a fault."""
+    number = gathering.record()
+    found = [_part(order, part, canonical, gathering, trace, obliged) for order, part in enumerate(parts)]
+    known = [pair for pair in found if pair is not None]
+    defaults = tuple((named.name, named.default) for named, _ in known if named.default is not None)
+    texts: list[tuple[str, _Named]] = []  # those that must be there, and are nothing but gathered
+    steps: list[tuple[str, Any, Any, Any, _Named]] = []
+    for named, how in known:
+        if how is None:
+            continue
+        gathered = gathering.takes(number, named, how)
+        if gathered and how.decode is None:
+            texts += [(named.name, named)] if named.needed else []
+        else:
+            get = how.field.get if how.field and not gathered else None
+            steps.append((named.name, how.step, get, how.decode, named))
+
+    def read(node: Node, run: Run, records: Records) -> Any:
+        out = records[number]
         missing: list[_Named] = []
         bad = False
-        for name, get, decode, step, named in steps:
+        for name, named in texts:
+            if name not in out:
+                missing.append(named)
+        for name, step, get, decode, named in steps:
             try:
-                value = get(node, run) if step else get(node)
-                if decode is not None and value is not None and value is not NULL:
-                    value = decode(value, run)
+                if step is not None:
+                    value = step(node, run, records)
+                else:
+                    value = out.get(name) if get is None else get(node)
+                    if decode is not None and value is not None and value is not NULL:
+                        value = decode(value, run)
             except Refused as refusal:
                 refusal.place = refusal.place or named.place
                 run.refuse(refusal)
                 value = BAD
-            if type(value) is str:  # first, because it is the rule
+            if type(value) in _USUAL:  # first, because it is the rule
                 out[name] = value
             elif value is None or (value is NULL and not named.nullable):
-                if named.needed:
+                if named.needed and name not in out:
                     missing.append(named)
             elif value is NULL:
                 out[name] = None
             elif value is BAD:
                 bad = True
+                out.pop(name, None)
             elif value is not SKIP:
                 out[name] = value
             elif named.required:
                 return SKIP
+            else:
+                out.pop(name, None)
         if not out and not obliged:
             return BAD if bad else None
         for name, default in defaults:
             if name not in out and (value := run.today if default is TODAY else default) is not None:
                 out[name] = value
-        for named in missing:
+        for named in sorted(missing) if missing else ():
             run.trouble("map.missing", f"'{named.what}' must have a value, and there is none", "101", named.place)
         return out
 
     return read
 
 
-def _part(part: Part, canonical: str, trace: bool, obliged: bool) -> tuple[_Named, How | None] | None:
+def _part(
+    order: int, part: Part, canonical: str, gathering: _Gathering, trace: bool, obliged: bool
+) -> tuple[_Named, How | None] | None:
     """None when it is not read. Without a way to read it, it has its default."""
     target = part.target
     here = f"{canonical}/{target.name}"
@@ -99,36 +162,36 @@ def _part(part: Part, canonical: str, trace: bool, obliged: bool) -> tuple[_Name
         default = part.reading.default if constant is None else constant
     elif isinstance(part, Group):
         inside = obliged and required
-        how = How(_record(part.parts, here, trace, obliged=inside))
+        how = How(step=_record(part.parts, here, gathering, trace, obliged=inside))
         required = required and not inside  # what an obliged record lacks, it tells itself
     elif not part.reads:
         return None
     else:
-        how, required = How(_list(part, here, trace)), False
+        how, required = How(step=_list(part, here, gathering, trace)), False
     needed = required and default is None
-    return _Named(target.name, required, needed, target.nullable, default, part.place, target.path), how
+    return _Named(order, target.name, required, needed, target.nullable, default, part.place, target.path), how
 
 
 # --- lists of records ------------------------------------------------------------------------------------------------
-def _list(part: Repeat | Slots | Pairs, canonical: str, trace: bool) -> Step:
+def _list(part: Repeat | Slots | Pairs, canonical: str, gathering: _Gathering, trace: bool) -> Step:
     if isinstance(part, Repeat):
         return _repeat(part, canonical, trace)
-    return _slots(part, canonical, trace) if isinstance(part, Slots) else _pairs(part, canonical, trace)
+    return _slots(part, canonical, gathering, trace) if isinstance(part, Slots) else _pairs(part, canonical, trace)
 
 
 def _repeat(part: Repeat, canonical: str, trace: bool) -> Step:
     loop, when = part.loop, part.source_when
-    record = _record(part.parts, "", trace, obliged=True)
+    gather, record = _record_at(loop.scope, part.parts, trace)
     always = part.target.required
 
-    def read(node: Node, run: Run) -> Any:
+    def read(node: Node, run: Run, records: Records) -> Any:
         items: list[Any] = []
         troubles, rows = run.troubles, run.rows
         for position, child in enumerate(loop.nodes(node)):
             if when is not None and not when(child):
                 continue
             known, traced = len(troubles), len(rows)
-            item = record(child, run)
+            item = record(child, run, gather(child))
             if len(troubles) > known or trace:
                 run.enter(known, traced, loop.place(node, position), f"{canonical}/{len(items)}", writing=False)
             if item is SKIP and trace:
@@ -140,16 +203,16 @@ def _repeat(part: Repeat, canonical: str, trace: bool) -> Step:
     return read
 
 
-def _slots(part: Slots, canonical: str, trace: bool) -> Step:
-    entries = tuple(_record(entry.parts, "", trace, obliged=False) for entry in part.entries)
+def _slots(part: Slots, canonical: str, gathering: _Gathering, trace: bool) -> Step:
+    entries = tuple(_record(entry.parts, "", gathering, trace, obliged=False) for entry in part.entries)
     always = part.target.required
 
-    def read(node: Node, run: Run) -> Any:
+    def read(node: Node, run: Run, records: Records) -> Any:
         items: list[Any] = []
         bad = False
         for entry in entries:
             traced = len(run.rows)
-            item = entry(node, run)
+            item = entry(node, run, records)
             if trace:
                 run.enter(len(run.troubles), traced, "", f"{canonical}/{len(items)}", writing=False)
             bad = bad or item is BAD
@@ -167,7 +230,7 @@ def _pairs(part: Pairs, canonical: str, trace: bool) -> Step:
     inward = part.codes.inward
     places = tuple((first.get, second.get, first.path, second.path) for first, second in part.places)
 
-    def read(node: Node, run: Run) -> Any:
+    def read(node: Node, run: Run, records: Records) -> Any:
         found: dict[object, str] = {}
         for qualifier, get, qualifier_place, place in places:
             scheme = inward.get(qualifier(node))  # type: ignore[arg-type]  # a table has no row for nothing

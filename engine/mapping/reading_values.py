@@ -10,16 +10,18 @@ from engine.mapping.run import BAD, SKIP, Row, Run
 from engine.mapping.translate import Decode, decoder
 from engine.plugin import NULL, Field, Node
 
+# What was gathered at a node, for the records that are read from it.
+Records = Sequence[dict[str, Any]]
 # A step gives a value, None (nothing there), NULL (deleted), SKIP or BAD.
-Step = Callable[[Node, Run], Any]
+Step = Callable[[Node, Run, Records], Any]
 
 
 class How(NamedTuple):
-    """How a part is read: mostly `read` gets the text at one place and `decode` translates it; else it is a step."""
+    """How a value is read: mostly it is the text at one `field`, which `decode` translates; else by a step."""
 
-    read: Callable[..., Any]
+    field: Field | None = None
     decode: Decode | None = None
-    step: bool = True
+    step: Step | None = None
 
 
 def compile_value(value: Value, canonical: str, trace: bool, *, many: bool, what: str) -> How | None:
@@ -29,10 +31,12 @@ def compile_value(value: Value, canonical: str, trace: bool, *, many: bool, what
     one = len(value.fields) == 1 and not (many or value.loop or value.source_when)
     if one and not trace and value.join is None and value.split is None:
         field = value.fields[0]
-        return How(field.get, decoder(value, what, field.path), step=False)
+        return How(field, decoder(value, what, field.path))
     step = _looped(value, trace, canonical, what) if value.loop else _placed(value, canonical, trace, many, what)
     when = value.source_when
-    return How(step if when is None else lambda node, run: step(node, run) if when(node) else None)
+    return How(
+        step=step if when is None else lambda node, run, records: step(node, run, records) if when(node) else None
+    )
 
 
 def _placed(value: Value, canonical: str, trace: bool, many: bool, what: str) -> Step:
@@ -40,7 +44,7 @@ def _placed(value: Value, canonical: str, trace: bool, many: bool, what: str) ->
         return _split(value, canonical, trace, what)
     readers = tuple(_reader(field, value, canonical, trace, what) for field in value.fields)
     if many:
-        return lambda node, run: _listed([reader(node, run) for reader in readers])
+        return lambda node, run, records: _listed([reader(node, run, records) for reader in readers])
     if value.join is not None:
         return _joined(readers, value.join)
     return readers[0] if len(readers) == 1 else _first(readers)
@@ -49,7 +53,7 @@ def _placed(value: Value, canonical: str, trace: bool, many: bool, what: str) ->
 def _reader(field: Field, value: Value, canonical: str, trace: bool, what: str) -> Step:
     get, decode = field.get, decoder(value, what, field.path)
 
-    def read(node: Node, run: Run) -> Any:
+    def read(node: Node, run: Run, records: Records) -> Any:
         raw = get(node)
         return raw if decode is None or raw is None or raw is NULL else decode(raw, run)  # type: ignore[arg-type]
 
@@ -59,19 +63,19 @@ def _reader(field: Field, value: Value, canonical: str, trace: bool, what: str) 
 def _noting(read: Step, field: Field, canonical: str) -> Step:
     """As `read`, and notes what the field feeds when there is something in it."""
 
-    def noted(node: Node, run: Run) -> Any:
+    def noted(node: Node, run: Run, records: Records) -> Any:
         if field.get(node) is not None:
             run.rows.append(Row(field.path, canonical))
-        return read(node, run)
+        return read(node, run, records)
 
     return noted
 
 
 def _first(readers: tuple[Step, ...]) -> Step:
-    def read(node: Node, run: Run) -> Any:
+    def read(node: Node, run: Run, records: Records) -> Any:
         empty = None
         for reader in readers:
-            value = reader(node, run)
+            value = reader(node, run, records)
             if value is not None and value is not NULL:
                 return value
             empty = empty or value  # a deletion, if nothing better comes
@@ -87,8 +91,8 @@ def _listed(found: Sequence[Any]) -> Any:
 
 
 def _joined(readers: tuple[Step, ...], separator: str) -> Step:
-    def read(node: Node, run: Run) -> Any:
-        found = [reader(node, run) for reader in readers]
+    def read(node: Node, run: Run, records: Records) -> Any:
+        found = [reader(node, run, records) for reader in readers]
         told = _listed(found)
         if isinstance(told, list):
             return separator.join(told)
@@ -101,7 +105,7 @@ def _split(value: Value, canonical: str, trace: bool, what: str) -> Step:
     field, separator = value.fields[0], value.split
     get, decode = field.get, decoder(value, what, field.path)
 
-    def read(node: Node, run: Run) -> Any:
+    def read(node: Node, run: Run, records: Records) -> Any:
         raw = get(node)
         if not isinstance(raw, str):
             return None
@@ -118,12 +122,12 @@ def _looped(value: Value, trace: bool, canonical: str, what: str) -> Step:
     assert loop is not None
     reader = _reader(value.fields[0], value, "", trace, what)
 
-    def read(node: Node, run: Run) -> Any:
+    def read(node: Node, run: Run, records: Records) -> Any:
         found = []
         troubles, rows = run.troubles, run.rows
         for position, child in enumerate(loop.nodes(node)):
             known, traced = len(troubles), len(rows)
-            found.append(reader(child, run))
+            found.append(reader(child, run, records))
             if trace or len(troubles) > known:
                 place = canonical if one else f"{canonical}/{position}"
                 run.enter(known, traced, loop.place(node, position), place, writing=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -16,7 +17,7 @@ from channels.formats.hl7v2.syntax import Syntax, syntax
 from channels.formats.hl7v2.tree import Lines
 from channels.wire.hl7_ack import build_ack, timestamp
 from engine.errors import Refused
-from engine.plugin import Envelope, PathError, Profile
+from engine.plugin import NULL, Envelope, PathError, Profile, Want
 
 AT = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
 HEAD = b"MSH|^~\\&|A|B|C|D|2026||OMS^O05|1|P|2.5.1"
@@ -197,6 +198,46 @@ def test_canonical_paths_lead_to_the_leaves_they_name(raw: bytes) -> None:
     for path, value in structure.leaves(node):
         assert path
         assert value
+
+
+PATHS = (
+    "MSH-2", "MSH-4.1", "NTE-3", "PID-3(2).1", "PID-3[5=MR].1", "ORC-2.1", "ORC-2.2", "ORDER(2)/ORC-1", "RQD-1",
+    "RQD-2.1", "RQD-2.2", "RQD-2.1.2", "RQD-5", "RQD(2)-1", "TQ1-9.1", "OBX[3=PAR]-5.1", "ORDER/NTE-3", "OBX-3",
+    "ZQD-2.1", "PV1-2",
+)  # fmt: skip
+WORDS = st.sampled_from(
+    ["", "A", "A^B", "A&B^C", "A~B", "^B", '""', '"', "MR", "PAR", "a\\T\\b", "^^^^MR~X", "A^B~C^D", "~", '""^B']
+)
+VALUED = st.lists(WORDS, max_size=6).map(lambda words: "|".join(["", *words]))
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.tuples(VALUED, VALUED, NAMES, VALUED), max_size=3),
+    st.sets(st.sampled_from(["ORDER", "ORC", "RQD", "NTE", "PID"])),
+)
+def test_gathering_gives_what_each_field_gives(orders: list[tuple[str, str, str, str]], asked: set[str]) -> None:
+    lines = [line for orc, rqd, name, other in orders for line in (f"ORC{orc}", f"RQD{rqd}", f"{name}{other}")]
+    node = FORMAT.open("\r".join([HEAD.decode(), *lines]).encode(), PROFILE).parts[0].node
+    scope = FORMAT.structure({"message": "OMS^O05"}).scope
+    loop = scope.loop("ORDER")
+    for name in asked:
+        assert node.at.index[name] is not None  # what was asked for before is no longer read from its line
+    _assert_gathers(scope, node)
+    for found in loop.nodes(node):
+        _assert_gathers(loop.scope, found)
+
+
+def _assert_gathers(scope: Any, node: Any) -> None:
+    fields = enumerate(map(scope.field, PATHS))
+    wants = [Want(number % 2, field.path, field, number % 3 == 0) for number, field in fields]
+    gathered = scope.gather(wants, 2)(node)
+    told: list[dict[str, object]] = [{}, {}]
+    for want in wants:
+        value = want.field.get(node)
+        if value is not None and (value is not NULL or want.nullable):
+            told[want.record][want.name] = None if value is NULL else value
+    assert gathered == told
 
 
 @settings(max_examples=200)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
-from channels.formats.hl7v2.access import Read, Spot, Write, reader, writer
+from channels.formats.hl7v2.access import Spot, Write, reader, writer
 from channels.formats.hl7v2.paths import Step, Target
 from channels.formats.hl7v2.syntax import Syntax
 from channels.formats.hl7v2.tree import HEADERS, Group, NewGroup, Node, Segment
-from engine.plugin import Null, Value
+from engine.plugin import Null
 
 Find = Callable[[Node], "Segment | None"]
 Make = Callable[[Node], Segment]
@@ -23,6 +23,10 @@ def finder(up: int, steps: Sequence[Step], target: Target) -> Find:
     """
 
     name, occurrence = target.name, target.occurrence
+
+    def first(node: Node) -> Segment | None:
+        found = node.at.index[name]
+        return found[0] if found else None
 
     def find(node: Node) -> Segment | None:
         group = enter(outward(node, up).at, steps)
@@ -41,6 +45,8 @@ def finder(up: int, steps: Sequence[Step], target: Target) -> Find:
             place = place.outer
         return found
 
+    if is_direct(up, steps, target):
+        return first
     return find_local if is_local(target.name) else find
 
 
@@ -158,14 +164,6 @@ def syntax_of(node: Node) -> Syntax:
 # --- most places are in the first segment of its name in the group a node is at ---------------------------------------
 def is_direct(up: int, steps: Sequence[Step], target: Target) -> bool:
     return not (up or steps or target.occurrence or target.by or is_local(target.name))
-
-
-def direct_get(name: str, read: Read) -> Callable[[Node], Value]:
-    def get(node: Node) -> Value:
-        found = node.at.index[name]
-        return read(found[0]) if found else None
-
-    return get
 
 
 def direct_put(target: Target, write: Write) -> Callable[[Node, str | Null], None]:

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from channels.formats.hl7v2.access import Read, Spot, Write, part_reader, reader, refuse_write, verbatim, writer
 from channels.formats.hl7v2.filling import Put, Slot, fillable, filler
+from channels.formats.hl7v2.gather import Gather, Place, Way, gatherer
 from channels.formats.hl7v2.grammar import FLAT, GroupDefinition
 from channels.formats.hl7v2.locate import (
     Find,
@@ -17,7 +18,6 @@ from channels.formats.hl7v2.locate import (
     add_group,
     add_segment,
     candidates,
-    direct_get,
     direct_put,
     finder,
     is_direct,
@@ -42,7 +42,7 @@ from channels.formats.hl7v2.paths import (
     unknown,
 )
 from channels.formats.hl7v2.tree import Node, Repetition
-from engine.plugin import Fill, Null, PathError, Value
+from engine.plugin import Fill, Null, PathError, Value, Want
 
 _SEPARATOR_HOLDERS = frozenset({"MSH", "FHS", "BHS"})
 
@@ -50,11 +50,12 @@ _SEPARATOR_HOLDERS = frozenset({"MSH", "FHS", "BHS"})
 class SegmentField:
     """One compiled place in a segment: `get` and `put` of the plugin contract. slot: where it can be filled in."""
 
-    __slots__ = ("get", "path", "put", "slot")
+    __slots__ = ("get", "path", "place", "put", "slot")
 
-    def __init__(self, path: str, get: Callable[[Node], Value], put: Put, slot: Slot | None) -> None:
+    def __init__(self, path: str, place: Place, put: Put, slot: Slot | None) -> None:
         self.path = path
-        self.get = get
+        self.place = place
+        self.get = _get(place.find, place.read)
         self.put = put
         self.slot = slot
 
@@ -63,6 +64,7 @@ class PartField:
     """A part of the repetition that a loop over repetitions stands at: `.1`, `.4.2`."""
 
     __slots__ = ("_read", "_spot", "path")
+    place = None  # it is in no segment that others are in
 
     def __init__(self, spot: Spot) -> None:
         self.path = spell_part(spot)
@@ -104,14 +106,20 @@ class MessageScope:
         if not target or not parsed.spot:
             raise PathError(f"'{path}' holds no value of its own: name a segment and a field")
         spelled = _spell_target(up, scope, steps, target) + spell_spot(target.name, parsed.spot)
-        read, write = reader(parsed.spot), writer(parsed.spot)
-        if target.name in _SEPARATOR_HOLDERS and parsed.spot.field <= 2:
-            read, write = verbatim(parsed.spot.field), refuse_write
-        slot = _slot(up, scope, steps, target, parsed.spot)
-        if scope.definition is not None and is_direct(up, steps, target):
-            return SegmentField(spelled, direct_get(target.name, read), direct_put(target, write), slot)
         find, make = _locators(up, scope, steps, target)
-        return SegmentField(spelled, _get(find, read), _put(make, write), slot)
+        spot = parsed.spot
+        read, write = reader(spot), writer(spot)
+        if target.name in _SEPARATOR_HOLDERS and spot.field <= 2:
+            read, write = verbatim(spot.field), refuse_write
+        put = _put(make, write)
+        if scope.definition is not None and is_direct(up, steps, target):
+            put = direct_put(target, write)
+        place = Place(Way(up, steps, target if scope.definition else None), spot, find, read)
+        return SegmentField(spelled, place, put, _slot(up, scope, steps, target, spot))
+
+    def gather(self, wants: Sequence[Want], count: int) -> Gather:
+        """See `plugin.Scope`."""
+        return gatherer(wants, count)
 
     def filler(self, fields: Sequence[tuple[int, SegmentField | PartField]]) -> tuple[int, Fill]:
         """See `plugin.Scope`."""
@@ -186,6 +194,7 @@ class NodeLoop:
 
     def __init__(self, up: int, scope: MessageScope, steps: tuple[Step, ...], target: Target | None) -> None:
         self._up, self._scope, self._steps, self._target = up, scope, steps, target
+        self._names = [step.name for step in steps]
         last = target.name if target else ""
         names = "/".join(step.name for step in steps)
         definition = scope.definition
@@ -202,9 +211,9 @@ class NodeLoop:
         return MessageScope(inner, None, self._target.name) if self._target else inner
 
     def nodes(self, node: Node) -> Sequence[Node]:
-        found = [outward(node, self._up)]
-        for step in self._steps:
-            found = [Node(group, outer) for outer in found for group in outer.at.index[step.name]]
+        found = [outward(node, self._up) if self._up else node]
+        for name in self._names:
+            found = [Node(group, outer) for outer in found for group in outer.at.index[name]]
         if self._target:
             found = [Node(segment, outer) for outer in found for segment in candidates(outer.at, self._target)]
         return found
