@@ -117,6 +117,7 @@ def hospital_door(folder: Path) -> Iterator[Stage]:
     erp = Erp()
     with scene(folder, site=site) as running:
         running.start()
+        running.until(lambda: " ready " in running.log(), "all ways in to be open")
         with played(running, erp=erp):
             found = Stage(running, erp, {"plain": running.mllp, **ports})
             yield found
