@@ -20,7 +20,7 @@ def empty_log(con: sqlite3.Connection) -> None:
     con.execute("PRAGMA busy_timeout = 5000")
     if busy:
         text = "a sync of the store's log failed, and the log cannot be replaced while another process reads the store"
-        raise Unavailable("store.write", text, hint="end the backup or the sqlite3 shell; the store goes on by itself")
+        raise Unavailable("store.busy", text, hint="end the backup or the sqlite3 shell; the store goes on by itself")
 
 
 def unavailable(error: Exception) -> Unavailable:
@@ -30,7 +30,7 @@ def unavailable(error: Exception) -> Unavailable:
     name = getattr(error, "sqlite_errorname", "") or type(error).__name__
     if name.startswith("SQLITE_FULL"):
         return Unavailable("store.full", "the store's disk is full", hint="make room; the store goes on by itself")
-    hint = "see the disk's health"
     if name.startswith("SQLITE_BUSY"):
-        hint = "another process writes to the store; it goes on by itself when that ends"
-    return Unavailable("store.write", f"the store could not be written ({name})", hint=hint)
+        hint = "end it; the store goes on by itself"
+        return Unavailable("store.busy", "another process writes to the store", hint=hint)
+    return Unavailable("store.write", f"the store could not be written ({name})", hint="see the disk's health")

@@ -305,12 +305,28 @@ def test_a_log_not_to_be_trusted_waits_for_its_readers_and_says_so(monkeypatch: 
                 for _ in range(3):
                     with pytest.raises(Unavailable, match="while another process reads the store") as caught:
                         await store.health()
-                    assert caught.value.code == "store.write"
+                    assert caught.value.code == "store.busy"
                     with pytest.raises(Unavailable):
                         await store.append([incoming(3)])
             await healthy(store)
             assert [row.status for row in await store.append([incoming(2)])] == ["duplicate"]
             assert (await store.ledger())["received"] == 3
+
+    asyncio.run(run())
+
+
+def test_a_writer_beside_us_is_named_and_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        async with quick_store(monkeypatch) as store:
+            writer_of(store).connection.execute("PRAGMA busy_timeout = 0")
+            con = sqlite3.connect(store.path, isolation_level=None)
+            con.execute("BEGIN IMMEDIATE")
+            with pytest.raises(Unavailable, match="another process writes to the store") as caught:
+                await store.append([incoming(1)])
+            assert caught.value.code == "store.busy"
+            con.close()
+            await healthy(store)
+            assert [row.status for row in await store.append([incoming(1)])] == ["new"]
 
     asyncio.run(run())
 
