@@ -82,12 +82,15 @@ class Claims:
         self.wake()
 
     # --- committing ---
-    def begin(self, work: Work) -> bool:
-        """Whether this work is claimed and nobody commits it just now; then it is being committed from here on."""
-        if (work.kind, work.id) in self._committing or not self._is_claimed(work):
-            return False
-        self._committing.add((work.kind, work.id))
-        return True
+    def begin(self, works: Iterable[Work]) -> list[bool]:
+        """Whether each is claimed and nobody commits it just now; then it is being committed from here on."""
+        committing, given, mine = self._committing, self._given, list[bool]()
+        for work in works:
+            known = work.kind, work.id
+            mine.append(given[work.kind].get(work.id) is work and known not in committing)
+            if mine[-1]:
+                committing.add(known)
+        return mine
 
     def end(self, works: Iterable[Work]) -> None:
         """The commit of these is through, or has failed."""

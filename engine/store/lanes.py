@@ -38,6 +38,7 @@ class _Lane:
     claimed: int = 0
     rank: int | None = None  # the priority it stands in the queue with; None when it does not stand there
     waiting: bool = False  # for its head to fall due
+    mixed: bool = False  # whether its pieces may differ in priority
 
 
 class Lanes:
@@ -63,6 +64,7 @@ class Lanes:
             lane = self._lanes[item.lane] = _Lane(item.lane)
         item.lane = lane.name  # one text for all of them
         lane.items.append(item)
+        lane.mixed = lane.mixed or item.priority != lane.items[0].priority
         self._items[item.id] = item
         self._parked += lane.waiting
         if lane.claimed == 0 and not lane.waiting and (lane.rank is None or item.priority < lane.rank):
@@ -146,7 +148,7 @@ class Lanes:
                 break
             items.append(item)
         lane.claimed = len(items)
-        self._claimed.update(item.id for item in items)
+        self._claimed.update([item.id for item in items])
         return items
 
     def _unclaim(self, item: Item, lane: _Lane) -> None:
@@ -163,8 +165,8 @@ class Lanes:
         if lane.waiting:
             lane.waiting = False
             self._parked -= len(lane.items)
-        lane.rank = min(item.priority for item in islice(lane.items, LOOK_AHEAD))
         head = lane.items[0]
+        lane.rank = min([item.priority for item in islice(lane.items, LOOK_AHEAD)]) if lane.mixed else head.priority
         heapq.heappush(self._ready, (lane.rank, head.id, name))
 
     def _wake(self, now: int) -> None:

@@ -132,7 +132,7 @@ class SqliteStore(Reader):
     async def commit(self, outcomes: Sequence[Outcome]) -> list[Committed]:
         """Outcomes whose work is not claimed conflict: someone has committed or released it."""
         _, claims = self._opened()
-        ours = [claims.begin(o.work) for o in outcomes]
+        ours = claims.begin([o.work for o in outcomes])
         held = [o for o, mine in zip(outcomes, ours, strict=True) if mine]
         replaced = [new.replaces for o in held for new in o.messages if new.replaces is not None]
         withheld, sending = claims.withhold(replaced)
@@ -141,7 +141,7 @@ class SqliteStore(Reader):
             return outcome.commit(tx, held, sending)
 
         def ended() -> None:
-            claims.end(o.work for o in held)
+            claims.end([o.work for o in held])
             claims.give_back(replaced, withheld)
 
         kept = await self._put(run=run, ended=ended, outcomes=held, rows=4 * len(held), bytes=sum(map(_size, held)))

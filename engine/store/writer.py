@@ -206,8 +206,8 @@ class Writer:
         """All of a transaction but its COMMIT."""
         tx = Transaction(self._con, self._memory, self._clock())
         self._con.execute("BEGIN IMMEDIATE")
-        answers = _append(tx, [job for job in jobs if job.batch])
-        others = [job for job in jobs if not job.batch]
+        appends, others = [job for job in jobs if job.batch], [job for job in jobs if not job.batch]
+        answers = _append(tx, appends) if appends else []
         if others:
             outcome.look_up(tx, list(chain.from_iterable([job.outcomes for job in others])))
             answers += [(job, job.run(tx), None) for job in others]
