@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from engine import correlate, ids, logs, pipeline
@@ -17,7 +17,7 @@ from engine.intake import Verdicts
 from engine.planner import Planner
 from engine.plugin import Format
 from engine.site.model import Site
-from engine.store.contract import Committed, NewException, Outcome, Settle, Store, Work
+from engine.store.contract import NewException, Outcome, Settle, Store, Work
 from engine.store.records import Awaited, AwaitedNeed
 from engine.supervise import forever
 
@@ -35,9 +35,13 @@ _DEFECT = "internal.defect"
 
 
 class Beside(Protocol):
-    """Who decides in our stead, outside the event loop; None for what is left to us."""
+    """Who decides in our stead, outside the event loop; None for what is left to us.
+
+    busy: what it is asked now would wait a while for what it was asked before.
+    """
 
     async def outcomes(self, works: Sequence[Work]) -> list[Outcome | None]: ...
+    def busy(self) -> bool: ...
 
 
 class Dispatch:
@@ -101,27 +105,35 @@ class Dispatch:
     async def _decided(self, works: Sequence[Work]) -> list[Outcome]:
         try:
             decided = await self._decided_beside(works)
-            if len(decided) == len(works):
-                return list(decided.values())
+            whole = [outcome for outcome in decided if outcome is not None]
+            if len(whole) == len(works):
+                return whole
             async with self._turn:
                 return await self._decided_here(works, decided)
         except BaseException:
             await self._store.release(works)
             raise
 
-    async def _decided_beside(self, works: Sequence[Work]) -> dict[int, Outcome]:
-        """By work id. What a person asked for needs the store, and is for us."""
-        fresh = [work for work in works if not work.step]
-        if self._beside is None or not fresh:
-            return {}
-        found = await self._beside.outcomes(fresh)
-        return {work.id: outcome for work, outcome in zip(fresh, found, strict=True) if outcome is not None}
+    async def _decided_beside(self, works: Sequence[Work]) -> list[Outcome | None]:
+        """What a person asked for needs the store, and is for us; so is a round for which we have time."""
+        beside = self._beside
+        if beside is None or any(work.step for work in works) or (beside.busy() and await self._is_free()):
+            return [None] * len(works)
+        return await beside.outcomes(works)
 
-    async def _decided_here(self, works: Sequence[Work], decided: Mapping[int, Outcome]) -> list[Outcome]:
+    async def _is_free(self) -> bool:
+        """Whether nobody but a round needs the event loop just now."""
+        if self._turn.locked() or self._verdicts.accepting():
+            return False
+        before = time.perf_counter()
+        await asyncio.sleep(0)
+        return time.perf_counter() - before < _BREATH and not self._turn.locked()
+
+    async def _decided_here(self, works: Sequence[Work], decided: Sequence[Outcome | None]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         began = time.perf_counter()
-        for work in works:
-            outcomes.append(decided.get(work.id) or await self._decide(work))
+        for work, outcome in zip(works, decided, strict=True):
+            outcomes.append(outcome or await self._decide(work))
             if time.perf_counter() - began > _SLICE:
                 began = await self._give_way()
         return outcomes
@@ -142,9 +154,12 @@ class Dispatch:
             return False
         except Exception as error:
             return await self._commit_apart(outcomes, error)
-        for outcome, result in zip(outcomes, committed, strict=True):
-            self._tell(outcome, result)
-        return all(result.status == "done" for result in committed)
+        waited = self._verdicts.waited()
+        done = [result.status == "done" for result in committed]
+        for outcome, kept in zip(outcomes, done, strict=True):
+            if kept and (waited or outcome.exceptions):
+                self._tell(outcome)
+        return all(done)  # what is not: the facts changed meanwhile, and it is back in its lane, to be planned again
 
     async def _commit_apart(self, outcomes: list[Outcome], error: Exception) -> bool:
         """The store cannot keep one of these: each goes alone, and that one becomes an exception."""
@@ -160,9 +175,7 @@ class Dispatch:
             return True  # not even its exception can be kept: it stays claimed, and its lane waits for a restart
         return await self._commit([self._failed(outcome.work, error)])
 
-    def _tell(self, outcome: Outcome, result: Committed) -> None:
-        if result.status != "done":
-            return  # the facts changed meanwhile: the work is back in its lane and will be planned again
+    def _tell(self, outcome: Outcome) -> None:
         if outcome.exceptions:
             logs.info("exception", message=outcome.work.message.id, code=outcome.exceptions[0].code)
         self._verdicts.settle(outcome.work.subject, _refusal(outcome))

@@ -50,8 +50,12 @@ class Verdicts:
         if not waiting:
             self._waiting.pop(seq, None)
 
+    def waited(self) -> bool:
+        """Whether anyone waits for a verdict."""
+        return bool(self._waiting)
+
     def settle(self, seq: int, refusal: Refused | None) -> None:
-        for future in self._waiting.pop(seq, ()) if self._waiting else ():
+        for future in self._waiting.pop(seq, ()):
             if not future.done():
                 future.set_result(refusal)
 

@@ -24,6 +24,7 @@ from engine.supervise import forever
 COMMAND = (sys.executable, "-m", "engine.worker")
 _WORTH = 8  # messages that are worth the way to the worker and back
 _LARGE = 1 << 20  # bytes that are not: the event loop would stand still while it packs and unpacks them
+_ENOUGH = 3  # rounds: it does not run out of them while we decide one
 _PATIENCE = 1.5  # seconds without a word from a worker that was asked, after which nobody waits for it ...
 _REST = 30.0  # ... and without a word at all, after which it is ended: it hangs, or has nothing to do
 _AGAIN = 0.5  # seconds until one that ended by itself is replaced: whatever ended it may end the next ...
@@ -57,6 +58,11 @@ class Worker:
             return None
         self._asked.append(future)
         return await future
+
+    @property
+    def asked(self) -> int:
+        """How many questions it has still to answer."""
+        return len(self._asked)
 
     async def live(self) -> None:
         """To its end, or until it has rested long enough."""
@@ -144,6 +150,10 @@ class Workers:
             await asyncio.gather(self._task, return_exceptions=True)
         if self._worker is not None:
             await self._worker.gone()  # it was ended; should the task have been cancelled while it waited for that
+
+    def busy(self) -> bool:
+        """Whether the worker has enough to do for a while."""
+        return self._worker is not None and self._worker.ready and self._worker.asked >= _ENOUGH
 
     async def outcomes(self, works: Sequence[Work]) -> list[Outcome | None]:
         """What the worker decided, in order; None where the caller must decide."""

@@ -210,6 +210,9 @@ class Watched:
         monkeypatch.setattr(SqliteStore, "pull", pulled)
         monkeypatch.setattr(SqliteStore, "commit", committed)
 
+    def busy(self) -> bool:
+        return False
+
     async def outcomes(self, works: Sequence[Work]) -> list[Outcome | None]:
         self.asked.append(sum(len(work.message.body) for work in works))
         await asyncio.sleep(0.01)
@@ -236,6 +239,41 @@ def test_large_messages_are_not_all_claimed_at_once(site: Site, monkeypatch: pyt
         assert watched.claimed == 0
         assert large < watched.most < (8 << 20) + 2 * large
         assert large < max(watched.asked) < large + (1 << 20)  # a large one goes alone
+
+    asyncio.run(playing())
+
+
+class Busy:
+    """A worker that has enough to do."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def busy(self) -> bool:
+        return True
+
+    async def outcomes(self, works: Sequence[Work]) -> list[Outcome | None]:
+        self.asked += len(works)
+        return [None] * len(works)
+
+
+@pytest.mark.parametrize("arriving", [False, True])
+def test_a_round_is_decided_here_while_the_worker_is_busy_and_no_sender_waits(
+    arriving: bool, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.dispatch._BREATH", 1.0)  # a loop that others keep busy is not what is tried here
+
+    async def playing() -> None:
+        async with temporary_store() as store, asyncio.timeout(120):
+            await store.append([incoming(number, lane=f"ehr_mllp/{number % 5}") for number in range(60)])
+            busy, verdicts = Busy(), Verdicts()
+            monkeypatch.setattr(verdicts, "accepting", lambda: arriving)
+            dispatch = Dispatch(store, lambda: site, FORMATS, verdicts, busy)
+            await dispatch.start()
+            while (await store.stats())["in_flight"]:  # noqa: ASYNC110 - the store is asked, as a person would
+                await asyncio.sleep(0.02)
+            await dispatch.stop()
+        assert (busy.asked == 60) == arriving
 
     asyncio.run(playing())
 
