@@ -22,7 +22,6 @@ from channels.formats.hl7v2.structure import MessageScope
 from channels.formats.hl7v2.syntax import Syntax, syntax
 from channels.formats.hl7v2.tree import Message, NewGroup, cut
 from engine.errors import Refused
-from engine.message import Unit
 from engine.plugin import Envelope, Enveloped, Format, Node, Opened, Part, PathError, Profile
 
 _TYPE = re.compile(r"[A-Z0-9]{3}(\^[A-Z0-9]{3}(\^[A-Z0-9_]{3,7})?)?")
@@ -48,16 +47,14 @@ class HL7v2:
 
     name = "hl7v2"
 
-    def split(self, raw: bytes, profile: Profile) -> list[Unit]:
-        """The one message of a frame's payload; see `envelope.split`."""
-        return accept.split(raw, profile)
+    split = staticmethod(accept.split)  # the one message of a frame's payload
 
     def open(self, raw: bytes, profile: Profile) -> Opened:
         """One Part: the tree, with what is wrong with its structure (`hl7.structure`, 100). Raises Refused."""
         header, _, _ = accept.scan(raw, profile)
         message, matched, warnings = parse(raw, header)
         part = Part(header.letterhead.type, message, "", header.control_id, matched.problems)
-        return Opened((part,), warnings=warnings)
+        return Opened((part,), (), (), (), "", warnings)
 
     def structure(self, header: Mapping[str, str]) -> MessageStructure:
         """From `message: OMS^O05`, and `structure: OMS_O05` for a type that is not defined. Raises PathError."""

@@ -34,6 +34,7 @@ _CONTROLS = bytes(code for code in range(0x20) if code not in b"\t\n\r\x1b")
 _CONTROLS_AND_ESCAPE = _CONTROLS + b"\x1b"  # ISO 2022 charsets shift with it; elsewhere it is as bad as the others
 _STANDARD_START = "MSH|^~\\&|"
 _USUAL = 500  # characters: a longer header is not worth remembering
+_new = tuple.__new__  # of a named tuple: all its fields in their order, without the call its own constructor takes
 _VERSION = re.compile(r"2\.[1-9](\.[0-9]+)?")
 
 
@@ -45,10 +46,12 @@ def split(raw: bytes, profile: Profile) -> list[Unit]:
     try:
         header, warnings, taken = scan(raw, profile)
     except Refused as refusal:
-        header = read_header(raw)
-        return [Unit(raw, _facts(raw, header, ()), refusal)]
+        return [Unit(raw, _facts(read_header(raw), "", ()), refusal)]
     problem = None if taken and header.control_id else judge(header, profile)
-    return [Unit(raw, _facts(raw, header, warnings, accepted=problem is None), problem)]
+    if problem is not None:
+        return [Unit(raw, _facts(header, "", warnings), problem)]
+    known_by = header.control_id or hashlib.sha256(raw).hexdigest()
+    return [_new(Unit, (raw, _facts(header, known_by + header.letterhead.signature, warnings), None))]
 
 
 def scan(raw: bytes, profile: Profile) -> tuple[Header, tuple[str, ...], bool]:
@@ -59,7 +62,7 @@ def scan(raw: bytes, profile: Profile) -> tuple[Header, tuple[str, ...], bool]:
     if not body.startswith(b"MSH"):
         raise _no_header(body)
     feeds = body.find(b"\n") >= 0
-    (letterhead, taken, time, control_id), codec = _header(body, feeds, profile)
+    letterhead, taken, time, control_id, codec = _header(body, feeds, profile)
     mark, is_answer = letterhead.separators.field, letterhead.code == "ACK"
     if feeds or _unusual(mark).search(body):
         is_answer = _check_segments(body.splitlines(), mark) or is_answer
@@ -74,7 +77,7 @@ def scan(raw: bytes, profile: Profile) -> tuple[Header, tuple[str, ...], bool]:
             text = "segments end with a line feed, and only carriage returns are agreed"
             raise Refused("hl7.segment", text, place="MSH", status="100")
         warnings = (*warnings, "hl7.lf_segments")
-    return Header(letterhead, time, control_id, codec, is_answer), warnings, taken
+    return _new(Header, (letterhead, time, control_id, codec, is_answer)), warnings, taken
 
 
 def judge(header: Header, profile: Profile) -> Refused | None:
@@ -109,20 +112,19 @@ def _judge_type(kind: str, accepts: frozenset[str]) -> Refused | None:
     return _rejected("hl7.type", "this channel does not take the message type", "MSH-9.1", "200")
 
 
-def _facts(raw: bytes, header: Header, warnings: tuple[str, ...], accepted: bool = False) -> Facts:
-    letterhead, control_id = header.letterhead, header.control_id
-    dedup = ""
-    if accepted:
-        dedup = f"{control_id or hashlib.sha256(raw).hexdigest()}{letterhead.signature}"
-    return Facts("hl7v2", letterhead.type, control_id, letterhead.sender, dedup, (), warnings, header, "MSH-10")
+def _facts(header: Header, dedup: str, warnings: tuple[str, ...]) -> Facts:
+    letterhead, _, control_id, _, _ = header
+    known = ("hl7v2", letterhead.type, control_id, letterhead.sender, dedup, (), warnings, header, "MSH-10")
+    return _new(Facts, known)
 
 
 # --- MSH --------------------------------------------------------------------------------------------------------------
-_Opening = tuple[Letterhead, bool, str, str]  # with whether it is known to be taken, the time and the control id
+# A letterhead with whether it is known to be taken, the time, the control id, and the codec of the message.
+_Opening = tuple[Letterhead, bool, str, str, str]
 
 
-def _header(body: bytes, feeds: bool, profile: Profile) -> tuple[_Opening, str]:
-    """MSH of a body that has line feeds, or not; and the codec, which is decided by MSH-18.
+def _header(body: bytes, feeds: bool, profile: Profile) -> _Opening:
+    """MSH of a body that has line feeds, or not; with the codec of all of it, which is decided by MSH-18.
 
     MSH-18 is ASCII in every charset we read.
     """
@@ -132,25 +134,26 @@ def _header(body: bytes, feeds: bool, profile: Profile) -> tuple[_Opening, str]:
         line = line.split(b"\n", 1)[0]
     if len(line) < 9:
         raise _rejected("hl7.header", "MSH ends before the message type", "MSH-9", "101")
-    opening = _opening(line.decode("latin-1"), profile)
+    opening = _opening(line.decode("latin-1"), "utf-8", profile)
     letterhead = opening[0]
     if not (letterhead.character_set or profile.charset) and body.isascii():
-        return opening, "utf-8"
+        return opening
     named = letterhead.character_set.split(letterhead.separators.repetition, 1)[0]
     codec = decide(body, named, profile.charset, profile.options.get("default_charset", ""))
-    return opening if line.isascii() else _opening(line.decode(codec), profile), codec
+    return (*opening[:4], codec) if line.isascii() else _opening(line.decode(codec), codec, profile)
 
 
-def _opening(msh: str, profile: Profile) -> _Opening:
+def _opening(msh: str, codec: str, profile: Profile) -> _Opening:
     mark = msh[3]
     fields = msh.split(mark, 10)
     if len(fields) < 11 or len(msh) > _USUAL:
         separators = _separators(msh)
         constant, time, control_id = part(msh, mark)
-        return Letterhead(constant, separators), False, time, control_id
+        return Letterhead(constant, separators), False, time, control_id, codec
     time, control_id = fields[6], fields[9]
     fields[6] = fields[9] = ""
-    return *_known(mark.join(fields), profile.accepts, profile.usage), time, control_id
+    letterhead, taken = _known(mark.join(fields), profile.accepts, profile.usage)
+    return letterhead, taken, time, control_id, codec
 
 
 @lru_cache(maxsize=512)

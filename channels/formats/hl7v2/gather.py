@@ -18,7 +18,6 @@ from engine.plugin import NULL, Value, Want
 Record = dict[str, Any]
 Gather = Callable[[Node], list[Record]]
 _Route = tuple[tuple[str, int], ...]  # names of groups, then of the segment, each with its occurrence
-_NO_MARK = "\r"  # stands in no line
 
 
 class Way(NamedTuple):
@@ -70,6 +69,11 @@ class _Segment:
         self.parts = tuple(spot for spot in spots if spot[1])
         self.pad = [""] * (max(spots)[0] + 1)
 
+    def settled(self) -> tuple[Any, ...]:
+        """All that `gather` needs to read it from its line, the first step of the route by itself."""
+        (name, occurrence), *below = self.route
+        return self, name, occurrence, tuple(below), len(self.pad) - 1, self.pad, self.firsts, self.parts
+
     def read(self, node: Node, records: list[Record]) -> None:
         """Place by place."""
         segment = self.find(node)
@@ -90,20 +94,29 @@ def gatherer(wants: Sequence[Want], count: int) -> Gather:
             ways.setdefault((place.way, place.route), []).append((place, want))
     segments = [_Segment(found) for found in ways.values()]
     others = tuple(segment for segment in segments if not segment.route)
-    routed = tuple(
-        (segment, segment.route, segment.pad, segment.firsts, segment.parts) for segment in segments if segment.route
-    )
+    routed = tuple(segment.settled() for segment in segments if segment.route)
     blank: list[Record] = [{}] * count
 
     def gather(node: Node) -> list[Record]:
         records = [*map(dict.copy, blank)]
-        for segment, route, pad, firsts, parts in routed:
-            line = _line(node.at.index, route)
-            if line is None:
+        for segment, name, occurrence, below, last, pad, firsts, parts in routed:
+            index = node.at.index
+            if type(index) is not Index or name in index:  # what was asked for before may have been written to
                 segment.read(node, records)
                 continue
-            fields, mark = line
-            if len(fields) < len(pad):
+            places = index.layout.places.get(name)
+            if places is None or (occurrence and occurrence >= len(places)):
+                continue
+            place = places[occurrence]
+            if below and (place := _below(place, below)) is None:
+                continue
+            texts, _, syntax = index.lines
+            text = texts[place]
+            if syntax.escape in text or syntax.repetition in text or syntax.subcomponent in text or '"' in text:
+                segment.read(node, records)
+                continue
+            mark, fields = syntax.component, text.split(syntax.field)
+            if len(fields) <= last:
                 fields += pad
             for number, record, name in firsts:
                 text = fields[number]
@@ -124,24 +137,15 @@ def gatherer(wants: Sequence[Want], count: int) -> Gather:
     return gather
 
 
-def _line(index: dict[str, list[Any]], route: _Route) -> tuple[list[str], str] | None:
-    """A line's fields, none when the message has it not; and what separates their components.
-
-    None when there is more in it than that, and when its segment was asked for before and may have been written to.
-    """
-    if type(index) is not Index or route[0][0] in index:
-        return None
-    place: Any = index.layout
+def _below(place: Any, route: _Route) -> int | None:
+    """The number of the line that a route leads to from a group's layout; None when the message has it not."""
     for name, occurrence in route:
         found = place.places.get(name)
         if found is None or occurrence >= len(found):
-            return [], _NO_MARK
+            return None
         place = found[occurrence]
-    texts, _, syntax = index.lines
-    text = texts[place]
-    if syntax.escape in text or syntax.repetition in text or syntax.subcomponent in text or '"' in text:
-        return None
-    return text.split(syntax.field), syntax.component
+    number: int = place
+    return number
 
 
 def _keep(value: Value, nullable: bool, record: Record, name: str) -> None:

@@ -195,6 +195,7 @@ class NodeLoop:
     def __init__(self, up: int, scope: MessageScope, steps: tuple[Step, ...], target: Target | None) -> None:
         self._up, self._scope, self._steps, self._target = up, scope, steps, target
         self._names = [step.name for step in steps]
+        self._only = steps[0].name if len(steps) == 1 and not (up or target) else ""  # what most loops are: over groups
         last = target.name if target else ""
         names = "/".join(step.name for step in steps)
         definition = scope.definition
@@ -211,7 +212,9 @@ class NodeLoop:
         return MessageScope(inner, None, self._target.name) if self._target else inner
 
     def nodes(self, node: Node) -> Sequence[Node]:
-        found = [outward(node, self._up) if self._up else node]
+        if self._only:
+            return [Node(group, node) for group in node.at.index[self._only]]
+        found = [outward(node, self._up)]
         for name in self._names:
             found = [Node(group, outer) for outer in found for group in outer.at.index[name]]
         if self._target:
