@@ -25,6 +25,8 @@ _SLICE = 0.001  # seconds of pipeline between two breaths of the event loop
 _BREATH = 0.0001  # a turn of the loop that takes longer had others' work in it
 _REST = 0.05  # seconds that senders may keep the pipeline waiting with such turns
 _ROUNDS = 8  # going on at once: while one is committed, the next is being decided
+_FEW = 2  # rounds, as long as messages arrive: senders wait for their answers, and mostly nobody for the pipeline
+_TICK = 0.005  # seconds until it is seen that no more arrive
 _ROUND = 32  # messages; what is decided waits for the others of its round, and a crash costs no more than that
 _LANES = 8  # of a round; the others are for the next
 _ROUND_BYTES = 1 << 20  # of a round's messages; a larger one goes alone
@@ -65,6 +67,7 @@ class Dispatch:
         self._commits: set[asyncio.Task[bool]] = set()
         self._turn = asyncio.Lock()  # one round decides at a time, or each would take the others for senders
         self._claiming = asyncio.Lock()  # one round claims at a time, or all would together claim too much
+        self._going = 0  # rounds
         self._claimed = 0  # bytes
         self._room = asyncio.Event()
         self._room.set()
@@ -83,19 +86,26 @@ class Dispatch:
     async def _process(self) -> None:
         """One round, from its claim to its commit."""
         async with self._claiming:
-            await self._room.wait()
+            await self._hold_back()
             lanes = await self._store.pull("process", _ROUND, wait=1.0, lanes=_LANES, bytes=_ROUND_BYTES)
             works = [work for _, lane in lanes for work in lane]
             size = sum([work.message.size for work in works])
-            self._hold(size)
+            self._hold(1, size)
         try:
             if works:
                 await self._keep(await self._decided(works))
         finally:
-            self._hold(-size)
+            self._hold(-1, -size)
 
-    def _hold(self, size: int) -> None:
-        """So many more bytes are claimed, or fewer."""
+    async def _hold_back(self) -> None:
+        """Until another round may begin. One does now and then however many messages arrive."""
+        await self._room.wait()
+        while self._going >= _FEW and self._verdicts.accepting() and not self._verdicts.waited():  # noqa: ASYNC110 - nobody tells that nothing arrives
+            await asyncio.sleep(_TICK)
+
+    def _hold(self, rounds: int, size: int) -> None:
+        """So many more rounds go on, with so many bytes; or fewer."""
+        self._going += rounds
         self._claimed += size
         if self._claimed < _BYTES:
             self._room.set()

@@ -278,6 +278,43 @@ def test_a_round_is_decided_here_while_the_worker_is_busy_and_no_sender_waits(
     asyncio.run(playing())
 
 
+class Held:
+    """A worker that takes its time, and counts how many rounds wait for it at once."""
+
+    def __init__(self) -> None:
+        self.waiting, self.most = 0, 0
+
+    def busy(self) -> bool:
+        return False
+
+    async def outcomes(self, works: Sequence[Work]) -> list[Outcome | None]:
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        await asyncio.sleep(0.05)
+        self.waiting -= 1
+        return [None] * len(works)
+
+
+@pytest.mark.parametrize(("arriving", "processed", "most"), [(True, False, 2), (True, True, 8), (False, False, 8)])
+def test_few_rounds_go_on_while_messages_arrive_unless_their_senders_wait_for_that(
+    arriving: bool, processed: bool, most: int, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def playing() -> None:
+        async with temporary_store() as store, asyncio.timeout(120):
+            await store.append([incoming(number, lane=f"ehr_mllp/{number}") for number in range(100)])
+            held, verdicts = Held(), Verdicts()
+            monkeypatch.setattr(verdicts, "accepting", lambda: arriving)
+            monkeypatch.setattr(verdicts, "waited", lambda: processed)
+            dispatch = Dispatch(store, lambda: site, FORMATS, verdicts, held)
+            await dispatch.start()
+            while (await store.stats())["in_flight"]:  # noqa: ASYNC110 - the store is asked, as a person would
+                await asyncio.sleep(0.02)
+            await dispatch.stop()
+        assert held.most == most
+
+    asyncio.run(playing())
+
+
 # --- a store that fails meanwhile -----------------------------------------------------------------------------------
 def fail_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: Exception, *, at: int = 2) -> None:
     """The nth call of a coroutine method raises, before or instead of doing anything."""
