@@ -29,7 +29,7 @@ from channels.simulate.words import load
 from engine.store.records import Search
 from tests.functional.scene import PATIENCE, ROOT, Scene
 
-RATE = 150  # messages a second that the hospitals have to send: more than the whole flow does
+RATE = 300  # messages a second that the hospitals have to send
 AT_START = 0.2  # share of the kills that do not wait until the daemon takes messages
 LOSE_EVERY = 20  # of so many requisitions that the ERP takes, the answer to one is lost
 SUPPLIERS = ("acme_surgical", "bravo_medical", "corvus_supply")

@@ -16,7 +16,7 @@ import pytest
 from tests.functional.campaign import campaign, faults
 from tests.functional.scene import HILUM, conserved, scene
 
-KILLS = int(os.environ.get("HILUM_KILLS", "20"))
+KILLS = int(os.environ.get("HILUM_KILLS", "30"))
 SEED = int(os.environ.get("HILUM_SEED", "20261123"))
 
 
