@@ -23,9 +23,11 @@ from engine.supervise import forever
 
 _SLICE = 0.001  # seconds of pipeline between two breaths of the event loop
 _BREATH = 0.0001  # a turn of the loop that takes longer had others' work in it
-_REST = 0.05  # seconds that senders may keep the pipeline waiting with such turns
+_MOST_TURNS = 0.05  # seconds that senders may keep the pipeline waiting with such turns
 _ROUNDS = 8  # going on at once: while one is committed, the next is being decided
 _FEW = 2  # rounds, as long as messages arrive: senders wait for their answers, and mostly nobody for the pipeline
+_REST = 3  # times as long as a round took, until the next one begins beside a crowd of senders ...
+_LONGEST_REST = 0.1  # ... and seconds
 _TICK = 0.005  # seconds until it is seen that no more arrive
 _ROUND = 32  # messages; what is decided waits for the others of its round, and a crash costs no more than that
 _LANES = 8  # of a round; the others are for the next
@@ -68,6 +70,7 @@ class Dispatch:
         self._turn = asyncio.Lock()  # one round decides at a time, or each would take the others for senders
         self._claiming = asyncio.Lock()  # one round claims at a time, or all would together claim too much
         self._going = 0  # rounds
+        self._rested = 0.0  # when the last one is some time ago
         self._claimed = 0  # bytes
         self._room = asyncio.Event()
         self._room.set()
@@ -89,19 +92,29 @@ class Dispatch:
             await self._hold_back()
             lanes = await self._store.pull("process", _ROUND, wait=1.0, lanes=_LANES, bytes=_ROUND_BYTES)
             works = [work for _, lane in lanes for work in lane]
-            size = sum([work.message.size for work in works])
+            size, began = sum([work.message.size for work in works]), time.perf_counter()
             self._hold(1, size)
         try:
             if works:
                 await self._keep(await self._decided(works))
         finally:
             self._hold(-1, -size)
+            now = time.perf_counter()
+            self._rested = now + min(_REST * (now - began), _LONGEST_REST)
 
     async def _hold_back(self) -> None:
         """Until another round may begin. One does now and then however many messages arrive."""
         await self._room.wait()
-        while self._going >= _FEW and self._verdicts.accepting() and not self._verdicts.waited():  # noqa: ASYNC110 - nobody tells that nothing arrives
+        while self._is_too_soon():  # noqa: ASYNC110 - nobody tells that nothing arrives
             await asyncio.sleep(_TICK)
+
+    def _is_too_soon(self) -> bool:
+        """While senders wait for their answers, and nobody for the pipeline, it takes less; beside a crowd, little."""
+        if self._verdicts.waited():
+            return False
+        if self._verdicts.crowded():
+            return self._going > 0 or time.perf_counter() < self._rested
+        return self._going >= _FEW and self._verdicts.accepting()
 
     def _hold(self, rounds: int, size: int) -> None:
         """So many more rounds go on, with so many bytes; or fewer."""
@@ -199,7 +212,7 @@ class Dispatch:
             before = now
             await asyncio.sleep(0)
             now = time.perf_counter()
-            if now - before < _BREATH or now - began > _REST or not self._verdicts.accepting():
+            if now - before < _BREATH or now - began > _MOST_TURNS or not self._verdicts.accepting():
                 return now
 
     async def _decide(self, work: Work) -> Outcome:

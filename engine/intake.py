@@ -18,6 +18,7 @@ from engine.store.contract import Appended, Incoming, NewException, Store
 _record = tuple.__new__  # the named tuples made for every message: their own constructor takes twice as long
 _PRIORITY = 5
 _LIVELY = 0.005  # seconds after a message in which more are expected
+_CROWD = 8  # messages
 
 
 class Verdicts:
@@ -29,13 +30,23 @@ class Verdicts:
     def __init__(self) -> None:
         self._waiting: dict[int, list[asyncio.Future[Refused | None]]] = {}
         self._arrived = 0.0
+        self._unanswered = 0
 
-    def arrived(self) -> None:
+    def arrived(self, messages: int) -> None:
         self._arrived = time.monotonic()
+        self._unanswered += messages
+
+    def kept(self, messages: int) -> None:
+        """So many of those that arrived are stored, or cannot be."""
+        self._unanswered -= messages
 
     def accepting(self) -> bool:
         """Whether senders are being answered right now; the pipeline, which nobody waits for, then takes less."""
         return time.monotonic() - self._arrived < _LIVELY
+
+    def crowded(self) -> bool:
+        """Whether many messages wait just now to be stored, and their senders for that."""
+        return self._unanswered >= _CROWD
 
     def expect(self, seq: int) -> asyncio.Future[Refused | None]:
         """Each who waits has a future of their own: the sender of a duplicate waits for the same message."""
@@ -81,8 +92,11 @@ class Reception:
             for unit in split(raw, profile):
                 known = unit.facts.dedup or unit.refusal
                 units.append(unit if known else _identified(unit, type, control_id, self._config.name))
-        self._verdicts.arrived()
-        appended = await self._store.append(self._incoming(units, site.version))
+        self._verdicts.arrived(len(units))
+        try:
+            appended = await self._store.append(self._incoming(units, site.version))
+        finally:
+            self._verdicts.kept(len(units))
         return [_verdict(unit, row) for unit, row in zip(units, appended, strict=True)]
 
     async def refuse(self, raw: bytes, refusal: Refused) -> Verdict:

@@ -50,7 +50,7 @@ class Claims:
         self._committing: set[tuple[str, int]] = set()
         self._replacing: set[int] = set()  # deliveries that commits under way replace ...
         self._replaced = 0  # ... and how many such commits have ended
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: dict[str, set[asyncio.Future[None]]] = {kind: set() for kind in (*KINDS, DEADLINE)}
         self._shut = False
 
     # --- what a commit changes ---
@@ -68,13 +68,15 @@ class Claims:
             self._backlogs[kind].offer(items)
         if effects.next_check is not None:
             self._next_check = min(self._next_check, effects.next_check)
+            self.wake([DEADLINE])
+        self.wake({*effects.added, *effects.done, *[kind for kind, _, _ in effects.postponed]})
 
-    def wake(self) -> None:
-        """Let everyone who waits for work look again."""
-        waiting, self._waiting = self._waiting, set()
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+    def wake(self, kinds: Iterable[str] = (*KINDS, DEADLINE)) -> None:
+        """Let everyone who waits for work of these kinds look again."""
+        for kind in kinds:
+            waiting, self._waiting[kind] = self._waiting[kind], set()
+            for future in waiting:
+                _wake(future)
 
     def shut(self) -> None:
         """Nobody need wait for work any more."""
@@ -106,8 +108,7 @@ class Claims:
                 self._next_check = 0
             else:
                 self._backlogs[work.kind].release(work.id, work.message, work.delivery)
-        if works:
-            self.wake()
+        self.wake({work.kind for work in works})
 
     def withhold(self, deliveries: Collection[int]) -> tuple[list[Item], set[int]]:
         """Keep deliveries that are to be replaced from being claimed; returns (those kept back, those under way).
@@ -131,6 +132,8 @@ class Claims:
         self._replaced += bool(deliveries)
         for item in withheld:
             self._backlogs["deliver"].lanes.release(item.id)
+        if deliveries:
+            self.wake(["deliver"])
 
     def sending(self) -> list[int]:
         """Deliveries claimed and not settled: they may be on their way."""
@@ -199,7 +202,7 @@ class Claims:
         if beyond:
             for item in beyond:
                 backlog.lanes.release(item.id)
-            self.wake()
+            self.wake([kind])
         return works
 
     async def _load(self, kind: str, backlog: Backlog) -> None:
@@ -231,12 +234,20 @@ class Claims:
         due = self._next_check if kind == DEADLINE else self._backlogs[kind].lanes.next_due()
         if due is not None and self._able():
             left = min(left, max(0.001, (due - self._clock()) / 1e6))
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.add(future)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_later(left, _wake, future)
+        self._waiting[kind].add(future)
         try:
-            await asyncio.wait([future], timeout=left)
+            await future
         finally:
-            self._waiting.discard(future)
+            timer.cancel()
+            self._waiting[kind].discard(future)
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
 
 
 def _work(kind: str, item: Item, message: Message, delivery: Delivery | None) -> Work:

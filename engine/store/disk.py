@@ -1,7 +1,8 @@
 """The one thread that waits for the disk, so that the event loop does not.
 
 As `run_in_executor` with one thread, but with one hand-over each way and nothing else: a commit takes about as long as
-an executor needs to pass a call on and back, and every sender waits for that.
+an executor needs to pass a call on and back, and every sender waits for that. The caller stands still until the thread
+has the interpreter: beside a busy event loop it would get it late, and the disk would lie idle until then.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-Call = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
+Call = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[[], None], Callable[..., Any], tuple[Any, ...]]
+_LONGEST = 0.005  # seconds to stand still for a thread that gets no processor; it usually takes a tenth of one of them
 
 
 class Disk:
@@ -25,7 +27,10 @@ class Disk:
         """What the function returns or raises, in the thread. It runs to its end also when the caller is cancelled."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        self._calls.put((loop, future, function, args))
+        begun = threading.Lock()
+        begun.acquire()
+        self._calls.put((loop, future, begun.release, function, args))
+        begun.acquire(timeout=_LONGEST)
         return await future
 
     def stop(self) -> None:
@@ -34,7 +39,8 @@ class Disk:
 
     def _run(self) -> None:
         while (call := self._calls.get()) is not None:
-            loop, future, function, args = call
+            loop, future, begin, function, args = call
+            begin()
             result, error = None, None
             try:
                 result = function(*args)

@@ -185,7 +185,8 @@ class SqliteStore(Reader):
             self._claims.apply(settled.effects)
         for job, result, error in settled.answers:
             job.settle(result, error)
-        self._claims.wake()
+        if settled.effects is None or not settled.answers:  # the store ails, or is well again
+            self._claims.wake()
 
     # --- work ---
     async def pull(

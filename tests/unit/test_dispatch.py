@@ -295,15 +295,25 @@ class Held:
         return [None] * len(works)
 
 
-@pytest.mark.parametrize(("arriving", "processed", "most"), [(True, False, 2), (True, True, 8), (False, False, 8)])
+@pytest.mark.parametrize(
+    ("arriving", "crowded", "processed", "most"),
+    [
+        (True, False, False, 2),
+        (True, True, False, 1),
+        (False, True, False, 1),  # the loop had no time to look for more of them
+        (True, True, True, 8),
+        (False, False, False, 8),
+    ],
+)
 def test_few_rounds_go_on_while_messages_arrive_unless_their_senders_wait_for_that(
-    arriving: bool, processed: bool, most: int, site: Site, monkeypatch: pytest.MonkeyPatch
+    arriving: bool, crowded: bool, processed: bool, most: int, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def playing() -> None:
         async with temporary_store() as store, asyncio.timeout(120):
             await store.append([incoming(number, lane=f"ehr_mllp/{number}") for number in range(100)])
             held, verdicts = Held(), Verdicts()
             monkeypatch.setattr(verdicts, "accepting", lambda: arriving)
+            monkeypatch.setattr(verdicts, "crowded", lambda: crowded)
             monkeypatch.setattr(verdicts, "waited", lambda: processed)
             dispatch = Dispatch(store, lambda: site, FORMATS, verdicts, held)
             await dispatch.start()
