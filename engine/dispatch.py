@@ -24,12 +24,12 @@ from engine.supervise import forever
 _SLICE = 0.001  # seconds of pipeline between two breaths of the event loop
 _BREATH = 0.0001  # a turn of the loop that takes longer had others' work in it
 _MOST_TURNS = 0.05  # seconds that senders may keep the pipeline waiting with such turns
-_ROUNDS = 8  # going on at once: while one is committed, the next is being decided
+_ROUNDS = 12  # going on at once: while one is committed, the next is being decided
 _FEW = 2  # rounds, as long as messages arrive: senders wait for their answers, and mostly nobody for the pipeline
 _REST = 3  # times as long as a round took, until the next one begins beside a crowd of senders ...
 _LONGEST_REST = 0.1  # ... and seconds
 _TICK = 0.005  # seconds until it is seen that no more arrive
-_ROUND = 32  # messages; what is decided waits for the others of its round, and a crash costs no more than that
+_ROUND = 64  # messages; what is decided waits for the others of its round, and a crash costs no more than that
 _LANES = 8  # of a round; the others are for the next
 _ROUND_BYTES = 1 << 20  # of a round's messages; a larger one goes alone
 _BYTES = 8 << 20  # claimed by all rounds together, beyond which the next one waits

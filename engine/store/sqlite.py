@@ -19,7 +19,8 @@ from engine.store.reader import Reader, open_reader
 from engine.store.sql import connect_writer, migrate
 from engine.store.transaction import Transaction
 from engine.store.trouble import unavailable
-from engine.store.writer import Job, Settled, Writer
+from engine.store.turns import Job
+from engine.store.writer import Settled, Writer
 
 __all__ = ["SqliteStore", "open_reader"]
 

@@ -4,8 +4,7 @@ The rows of a transaction are written by the event loop, between its callbacks, 
 disk, in a thread: sqlite3 gives up the GIL at each step, and a thread beside a busy loop would get it back a switch
 interval later each time, which costs several milliseconds a transaction.
 
-A crowd of appends goes first: senders wait for their answers, and nobody for an outcome. What else is to be kept goes
-with the crowd now and then, and with fewer appends always.
+Which of them goes when is `engine.store.turns`'.
 
 A failed transaction fails every job in it. After that nothing is taken until the file has been reopened and a write has
 succeeded. A failed sync must never be trusted twice: the system may have dropped what it could not write, and report
@@ -19,7 +18,6 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -28,46 +26,14 @@ from typing import Any
 
 from engine.errors import Unavailable
 from engine.store import append, arrivals, outcome
-from engine.store.contract import Incoming, Outcome
 from engine.store.disk import Disk
 from engine.store.sql import connect_writer, queries, write
 from engine.store.transaction import Effects, Memory, Transaction
 from engine.store.trouble import empty_log, is_mistake, unavailable
+from engine.store.turns import Job, Turns
 
-MOST_ROWS = 256  # messages and outcomes of one transaction, about; the loop stands still while they are written
-MOST_BYTES = 8 << 20
-CROWD = 8  # appends that are answered without waiting for what else is to be kept ...
-LONGEST_WAIT = 0.1  # ... for so many seconds at most
 PROBE_EVERY = 0.25  # seconds between attempts to become healthy again
 TABLES = ("messages", "documents", "deliveries", "acknowledgements", "exceptions", "work", "sites")
-
-
-@dataclass(slots=True)
-class Job:
-    """What one caller wants kept, received messages or else what `run` gathers; `done` gets what that returned.
-
-    ended: called when it is durable or has failed, before the caller goes on. alone: has a transaction of its own.
-    """
-
-    done: asyncio.Future[Any]
-    batch: Sequence[Incoming] = ()
-    rows: int = 1
-    bytes: int = 0
-    run: Callable[[Transaction], Any] = bool
-    outcomes: Sequence[Outcome] = ()
-    ended: Callable[[], None] | None = None
-    alone: bool = False
-
-    def settle(self, result: Any, error: BaseException | None) -> None:
-        """The caller may have been cancelled meanwhile."""
-        if self.ended is not None:
-            self.ended()
-        if self.done.done():
-            return
-        if error is None:
-            self.done.set_result(result)
-        else:
-            self.done.set_exception(error)
 
 
 _NUMBER = ("store", "commit")  # counts the transactions
@@ -92,9 +58,7 @@ class Writer:
         self._path = path
         self._clock = clock
         self._tell = tell
-        self._appends: deque[Job] = deque()
-        self._others: deque[Job] = deque()
-        self._overdue = 0.0  # when the first of the others has waited long enough
+        self._turns = Turns()
         self._woken = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -112,12 +76,7 @@ class Writer:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="hilum-store-writer")
 
     def put(self, job: Job) -> None:
-        if job.batch:
-            self._appends.append(job)
-        else:
-            if not self._others:
-                self._overdue = time.monotonic() + LONGEST_WAIT
-            self._others.append(job)
+        self._turns.put(job)
         self._woken.set()
 
     async def stop(self) -> None:
@@ -134,39 +93,27 @@ class Writer:
 
     # --- the loop ---
     async def _run(self) -> None:
-        while not self._stopping or self._appends or self._others:
+        while not self._stopping or self._turns:
             if self.error is not None and not await self._heal():
-                self._refuse(self.error, self._appends, self._others)
-                await self._wait()
+                self._refuse(self.error, self._turns.clear())
+                await self._wait(PROBE_EVERY)
                 continue
-            if not self._appends and not self._others:
-                await self._wait()
+            jobs = self._turns.take(hurry=self._stopping)
+            if not jobs:
+                await self._wait(self._turns.left())
                 continue
-            jobs = self._gather()
             try:
                 await self._settle(jobs)
             except Exception as error:  # whatever it is, nobody may wait forever
                 self.error = Unavailable("store.write", f"the store's writer failed ({type(error).__name__})")
                 self._tell(Settled([(job, None, self.error) for job in jobs]))
 
-    async def _wait(self) -> None:
-        """For a job; while the store ails, not longer than until it should be tried again."""
+    async def _wait(self, most: float | None) -> None:
+        """For a job, but not longer than so many seconds."""
         self._woken.clear()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PROBE_EVERY if self.error else None):
+            async with asyncio.timeout(most):
                 await self._woken.wait()
-
-    def _gather(self) -> list[Job]:
-        """The jobs whose turn it is, up to what one transaction should hold."""
-        now = time.monotonic()
-        crowd = sum([job.rows for job in self._appends]) >= CROWD
-        if not self._others or (crowd and now < self._overdue):
-            return _take(self._appends, MOST_ROWS)
-        self._overdue = now + LONGEST_WAIT
-        if self._others[0].alone:
-            return [self._others.popleft()]
-        jobs = _take(self._appends, MOST_ROWS // 2)
-        return jobs + _take(self._others, MOST_ROWS // 2 if jobs else MOST_ROWS)
 
     async def _settle(self, jobs: Sequence[Job]) -> None:
         try:
@@ -228,13 +175,10 @@ class Writer:
         ailed, self.error = self.error, None  # only here: whoever finds the store healthy must know what has landed
         self._tell(Settled([], landed))
         if landed is not None:  # what was asked before that may have been done by it
-            self._refuse(ailed, self._others)
+            self._refuse(ailed, self._turns.clear_others())
         return True
 
-    def _refuse(self, error: Unavailable | None, *queues: deque[Job]) -> None:
-        jobs = list(chain.from_iterable(queues))
-        for queue in queues:
-            queue.clear()
+    def _refuse(self, error: Unavailable | None, jobs: list[Job]) -> None:
         if jobs:
             self._tell(Settled([(job, None, error) for job in jobs]))
 
@@ -297,16 +241,6 @@ def _append(tx: Transaction, jobs: Sequence[Job]) -> list[Answer]:
         return [(job, [row], None) for job, row in zip(jobs, kept, strict=True)]
     rows = iter(kept)
     return [(job, list(islice(rows, len(job.batch))), None) for job in jobs]
-
-
-def _take(waiting: deque[Job], most: int) -> list[Job]:
-    """From the left, up to so many rows, and none that must be alone."""
-    jobs, rows, size = list[Job](), 0, 0
-    while waiting and not waiting[0].alone and rows < most and size < MOST_BYTES:
-        jobs.append(waiting.popleft())
-        rows += jobs[-1].rows
-        size += jobs[-1].bytes
-    return jobs
 
 
 def load_memory(con: sqlite3.Connection, unfiled: int) -> Memory:

@@ -301,8 +301,8 @@ class Held:
         (True, False, False, 2),
         (True, True, False, 1),
         (False, True, False, 1),  # the loop had no time to look for more of them
-        (True, True, True, 8),
-        (False, False, False, 8),
+        (True, True, True, 12),
+        (False, False, False, 12),
     ],
 )
 def test_few_rounds_go_on_while_messages_arrive_unless_their_senders_wait_for_that(

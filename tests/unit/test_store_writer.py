@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,11 @@ import pytest
 
 from engine.errors import Unavailable
 from engine.message import Slot
-from engine.store import transaction, writer
+from engine.store import transaction
 from engine.store.sql import connect_writer
 from engine.store.sqlite import SqliteStore
 from engine.store.temporary import temporary_store
-from engine.store.writer import Job, Writer
+from engine.store.writer import Writer
 from tests.store_kit import HOUR, Clock, accept_orders, claim, commit, delivered, failed, incoming, order, processed
 
 
@@ -348,7 +347,7 @@ def test_the_log_outlives_the_connection_that_failed(monkeypatch: pytest.MonkeyP
         async with quick_store(monkeypatch) as store:
             broken = Closing(writer_of(store).connection, landed=False)
             writer_of(store)._con = broken  # type: ignore[assignment]
-            monkeypatch.setattr(writer, "connect_writer", connect)
+            monkeypatch.setattr("engine.store.writer.connect_writer", connect)
             with pytest.raises(Unavailable):
                 await store.append([incoming(1)])
             await healthy(store)
@@ -440,66 +439,5 @@ def test_counters_go_on_after_reopening(tmp_path: Path) -> None:
             assert sent.message.body == f"{expected}-{expected}".encode()
             await commit(store, delivered(sent))
             await store.close()
-
-    asyncio.run(run())
-
-
-# --- whose turn it is -------------------------------------------------------------------------------------------------
-def watched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """(appends, outcomes) of each transaction from now on."""
-    whole, seen = Writer._write, list[tuple[int, int]]()
-
-    def write(self: Writer, jobs: Sequence[Job]) -> Any:
-        seen.append((sum(len(job.batch) for job in jobs), sum(len(job.outcomes) for job in jobs)))
-        return whole(self, jobs)
-
-    monkeypatch.setattr(Writer, "_write", write)
-    return seen
-
-
-@pytest.mark.parametrize(
-    ("appends", "patience", "expected"),
-    [
-        (writer.CROWD, 60.0, [(writer.CROWD, 0), (0, 1)]),  # senders first
-        (writer.CROWD, 0.0, [(writer.CROWD, 1)]),  # it has waited long enough
-        (writer.CROWD - 1, 60.0, [(writer.CROWD - 1, 1)]),  # no crowd
-    ],
-)
-def test_an_outcome_lets_a_crowd_of_senders_go_first(
-    appends: int, patience: float, expected: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def run() -> None:
-        async with temporary_store() as store:
-            await store.append([incoming(1)])
-            (work,) = await claim(store, "process")
-            monkeypatch.setattr(writer, "LONGEST_WAIT", patience)
-            seen = watched(monkeypatch)
-            new = [store.append([incoming(10 + n)]) for n in range(appends)]
-            await asyncio.gather(commit(store, processed(work, 1)), *new)
-            assert seen == expected
-
-    asyncio.run(run())
-
-
-def test_an_outcome_is_kept_however_many_senders_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "LONGEST_WAIT", 0.02)
-    numbers = itertools.count(10)
-
-    async def sender(store: SqliteStore) -> None:
-        while True:
-            await store.append([incoming(next(numbers))])
-
-    async def run() -> None:
-        async with temporary_store() as store:
-            await store.append([incoming(1)])
-            (work,) = await claim(store, "process")
-            senders = [asyncio.create_task(sender(store)) for _ in range(4 * writer.CROWD)]
-            async with asyncio.timeout(60):
-                (row,) = await commit(store, processed(work, 1))
-                await store.resolve([1], reason="alone in its transaction", who="test")
-            for task in senders:
-                task.cancel()
-            await asyncio.gather(*senders, return_exceptions=True)
-            assert row.status == "done"
 
     asyncio.run(run())

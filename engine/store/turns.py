@@ -1,0 +1,124 @@
+"""What waits to be written, and whose turn it is.
+
+A crowd of appends goes first: senders wait for their answers, and nobody for an outcome. What else is to be kept goes
+with the crowd now and then, and with fewer appends always.
+
+Where outcomes come thick, they wait a moment for each other: a page that many of them change is written once. A few go
+at once, so that a single order is never held up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.store.contract import Incoming, Outcome
+from engine.store.transaction import Transaction
+
+MOST_ROWS = 256  # messages of one transaction, about; the loop stands still while they are written
+MOST_OTHERS = 1024  # rows of what else goes into one, when no sender waits
+MOST_BYTES = 8 << 20
+CROWD = 8  # appends that are answered without waiting for what else is to be kept ...
+LONGEST_WAIT = 0.1  # ... for so many seconds at most
+THICK = 16  # outcomes of one transaction, behind which the next gather ...
+GATHERING = 0.02  # ... for so many seconds
+
+
+@dataclass(slots=True)
+class Job:
+    """What one caller wants kept, received messages or else what `run` gathers; `done` gets what that returned.
+
+    ended: called when it is durable or has failed, before the caller goes on. alone: has a transaction of its own.
+    """
+
+    done: asyncio.Future[Any]
+    batch: Sequence[Incoming] = ()
+    rows: int = 1
+    bytes: int = 0
+    run: Callable[[Transaction], Any] = bool
+    outcomes: Sequence[Outcome] = ()
+    ended: Callable[[], None] | None = None
+    alone: bool = False
+
+    def settle(self, result: Any, error: BaseException | None) -> None:
+        """The caller may have been cancelled meanwhile."""
+        if self.ended is not None:
+            self.ended()
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(result)
+        else:
+            self.done.set_exception(error)
+
+
+class Turns:
+    """Times are `time.monotonic`'s."""
+
+    def __init__(self) -> None:
+        self._appends: deque[Job] = deque()
+        self._others: deque[Job] = deque()
+        self._overdue = 0.0  # when the first of the others has waited long enough beside a crowd
+        self._gathered = 0.0  # until when they wait for each other
+
+    def __bool__(self) -> bool:
+        return bool(self._appends or self._others)
+
+    def put(self, job: Job) -> None:
+        if job.batch:
+            self._appends.append(job)
+            return
+        if not self._others:
+            self._overdue = time.monotonic() + LONGEST_WAIT
+        self._others.append(job)
+
+    def take(self, *, hurry: bool) -> list[Job]:
+        """The jobs whose turn it is, up to what one transaction should hold. hurry: let nobody wait for company."""
+        now = time.monotonic()
+        if not self._others or not self._may_others(now, hurry):
+            return _take(self._appends, MOST_ROWS)
+        self._overdue = now + LONGEST_WAIT
+        if self._others[0].alone:
+            return [self._others.popleft()]
+        jobs = _take(self._appends, MOST_ROWS // 2)
+        others = _take(self._others, MOST_ROWS // 2 if jobs else MOST_OTHERS)
+        thick = sum([len(job.outcomes) for job in others]) >= THICK
+        self._gathered = now + GATHERING if thick else 0.0
+        return jobs + others
+
+    def left(self) -> float | None:
+        """Seconds until it is somebody's turn who waits; None when nobody does."""
+        return max(0.0, self._gathered - time.monotonic()) if self._others else None
+
+    def clear(self) -> list[Job]:
+        """All that waits, which waits no more."""
+        return [*_all(self._appends), *self.clear_others()]
+
+    def clear_others(self) -> list[Job]:
+        return _all(self._others)
+
+    def _may_others(self, now: float, hurry: bool) -> bool:
+        crowd = sum([job.rows for job in self._appends]) >= CROWD
+        if crowd and now < self._overdue:
+            return False
+        return hurry or now >= self._gathered or self._others[0].alone
+
+
+def _take(waiting: deque[Job], most: int) -> list[Job]:
+    """From the left, up to so many rows, and none that must be alone."""
+    jobs, rows, size = list[Job](), 0, 0
+    while waiting and not waiting[0].alone and rows < most and size < MOST_BYTES:
+        jobs.append(waiting.popleft())
+        rows += jobs[-1].rows
+        size += jobs[-1].bytes
+    return jobs
+
+
+def _all(waiting: deque[Job]) -> list[Job]:
+    jobs = list(waiting)
+    waiting.clear()
+    return jobs
