@@ -12,7 +12,7 @@ import sqlite3
 import zlib
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
@@ -46,6 +46,13 @@ class Facts:
             f'[{seq},{work},{head},{quoted(control_id)},{quoted(sender)},{at},{size},"{sha256.hex()}",{tail},'
             f'{quoted(lane)},{priority},"{dedup.hex() if dedup else ""}"]'
         )
+
+
+def message(facts: Sequence[Any], sites: Mapping[int, str]) -> Message:
+    """From one array of `arrivals.facts`, without its body. sites: versions by their numbers."""
+    seq, _, channel, partner, format, type, control_id, sender, at, size, digest, site, warnings, *_ = facts
+    return Message(seq, "in", channel, partner, format, type, control_id, sender, at, size, bytes.fromhex(digest), b"",
+                   "received", None, sites.get(site, ""), tuple(json.loads(warnings)) if warnings else ())  # fmt: skip
 
 
 def row(arrived: list[Arrival]) -> tuple[int, int, int, int, str]:

@@ -1,16 +1,20 @@
 """The waiting work of one kind, of any length: the oldest part in memory, the rest left in the work table.
 
-Work is loaded in the order of its ids, so lanes keep their order; priority overtakes among what is loaded.
+Work is loaded in the order of its ids, so lanes keep their order; priority overtakes among what is loaded. The
+messages of the oldest pieces are in memory too: read one by one when they are claimed they cost several times more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 
 from engine.message import Delivery, Message
 from engine.store.lanes import Item, Lanes
+from engine.store.pulling import Loaded
 
 ITEM = 1_000  # bytes an item takes besides its message's body, about
+AHEAD = 512  # pieces whose messages are read at a time
 
 
 class Backlog:
@@ -23,6 +27,8 @@ class Backlog:
         self._most = most
         self._memory = memory
         self._kept = 0
+        self._bare: deque[Item] = deque()  # came without their messages; some may have been claimed since
+        self._reading: set[int] = set()  # ids of those whose messages are being read ahead, if nothing befalls them
         self.horizon = 0  # every piece up to this id is in `lanes`, or done
         self._last = last  # the newest piece known to stand in the work table
 
@@ -49,17 +55,41 @@ class Backlog:
             self._last = item.id
             if whole and lanes.moving < self._most:
                 self.horizon = item.id
-                self._keep(item)
+                if not self._keep(item):
+                    self._bare.append(item)
                 lanes.add(item)
 
     def admit(self, page: Sequence[Item], *, asked: int, last: int) -> None:
         """Take a page read from the work table. last: what `last` was when the reading began."""
         for item in page:
             self.lanes.add(item)
+        self._bare.extend(page)
         if page:
             self.horizon = max(self.horizon, page[-1].id)
         if len(page) < asked:
             self.horizon = max(self.horizon, last)
+
+    def ahead(self) -> tuple[list[Item], int]:
+        """The oldest pieces whose messages are to be read now, and how many bytes of them; none until half of the
+        memory is free. They are given back by `keep`."""
+        items, free = list[Item](), self._memory - self._kept
+        while self._bare and free * 2 > self._memory and len(items) < AHEAD:
+            item = self._bare.popleft()
+            if item.message is None and self.lanes.moves(item):
+                items.append(item)
+        self._reading.update([item.id for item in items])
+        return items, free
+
+    def keep(self, asked: Sequence[Item], loaded: Mapping[int, Loaded]) -> None:
+        """What was read ahead. Some of it may have been claimed or done meanwhile; some did not fit."""
+        self._bare.extendleft([item for item in reversed(asked) if item.id not in loaded])
+        for item in asked:
+            message, delivery, corrupt = loaded.get(item.id) or (None, None, False)
+            usable = item.id in self._reading and not corrupt and item.message is None
+            if usable and self.lanes.moves(item):
+                item.message, item.delivery = message, delivery
+                self._keep(item)
+        self._reading.difference_update([item.id for item in asked])
 
     def take(self, item: Item) -> tuple[Message | None, Delivery | None]:
         """What is kept in memory for a claimed piece; it is the claimer's from now on."""
@@ -75,6 +105,7 @@ class Backlog:
 
     def postpone(self, id: int, at: int) -> None:
         """Due later; what is kept of it in memory tells of the time before."""
+        self._reading.discard(id)
         item = self.lanes.postpone(id, at)
         if item is not None:
             self._forget(item)
@@ -85,14 +116,16 @@ class Backlog:
             if item is not None:
                 self._forget(item)
 
-    def _keep(self, item: Item) -> None:
+    def _keep(self, item: Item) -> bool:
+        """Whether its message stays in memory."""
         if item.message is None:
-            return
+            return False
         size = ITEM + item.message.size
         if self._kept + size > self._memory:
             item.message = item.delivery = None
-        else:
-            self._kept += size
+            return False
+        self._kept += size
+        return True
 
     def _forget(self, item: Item) -> None:
         if item.message is not None:

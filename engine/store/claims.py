@@ -158,6 +158,7 @@ class Claims:
             return await self._pull_deadlines(limit)
         backlog = self._backlogs[kind]
         await self._load(kind, backlog)
+        await self._read_ahead(kind, backlog)
         if not self._able():
             return []  # what is in doubt since then may be done
         claimed = backlog.lanes.claim(limit, self._clock(), lanes)
@@ -213,6 +214,12 @@ class Claims:
             replacing = kind == "deliver" and (self._replacing or replaced != self._replaced)
             if after == backlog.horizon and not replacing:  # nobody has loaded or taken back any of it meanwhile
                 backlog.admit(page, asked=asked, last=last)
+
+    async def _read_ahead(self, kind: str, backlog: Backlog) -> None:
+        """Read the messages of what is next, as far as memory allows."""
+        items, most = backlog.ahead()
+        if items:
+            backlog.keep(items, await self._read(load_items, kind, items, most))
 
     async def _pull_deadlines(self, limit: int) -> Lanes:
         now = self._clock()

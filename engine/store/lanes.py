@@ -125,6 +125,11 @@ class Lanes:
             self._unclaim(item, self._lanes[item.lane])
         return item
 
+    def moves(self, item: Item) -> bool:
+        """Whether a piece waits for nothing but its turn."""
+        known = self._items.get(item.id) is item and item.id not in self._claimed
+        return known and not self._lanes[item.lane].waiting
+
     def of_subject(self, subject: int) -> Item | None:
         """The piece about a subject, by looking through all of them."""
         return next((item for item in self._items.values() if item.subject == subject), None)

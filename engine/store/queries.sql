@@ -206,17 +206,14 @@ WHERE check_at <= :now AND check_at IS NOT NULL ORDER BY check_at LIMIT :limit
 -- ===== reading ======================================================================================================
 
 -- name: messages_by_seq
-SELECT * FROM message_facts WHERE seq IN (SELECT value FROM json_each(:ids))
-UNION ALL
-SELECT seq, direction, channel, partner, format, type, control_id, sender, at, size, sha256, state, duplicate_of, site, warnings,
-       lane, priority
-FROM (
-  SELECT DISTINCT block.id FROM json_each(:ids) AS wanted
-  CROSS JOIN arrivals AS block ON block.id = (SELECT max(id) FROM arrivals WHERE id <= wanted.value)
-  WHERE block.last >= wanted.value
-) AS near CROSS JOIN arrived ON arrived.first = near.id
-WHERE seq IN (SELECT value FROM json_each(:ids))
-ORDER BY seq
+SELECT * FROM message_facts WHERE seq IN (SELECT value FROM json_each(?))
+
+-- name: arrivals_near
+SELECT facts FROM arrivals AS block
+WHERE id IN (SELECT (SELECT max(id) FROM arrivals WHERE id <= wanted.value) FROM json_each(?) AS wanted)
+
+-- name: site_versions
+SELECT id, version FROM sites
 
 -- name: body_chunks
 SELECT bytes FROM bodies WHERE id BETWEEN :first AND :last ORDER BY id

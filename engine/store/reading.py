@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.errors import Unavailable
 from engine.message import Delivery, Message
+from engine.store import arrivals
 from engine.store.records import (
     AttemptRecord,
     Awaited,
@@ -70,7 +71,23 @@ def exception(row: Row) -> ExceptionRecord:
 
 # --- messages ---
 def messages(con: sqlite3.Connection, seqs: Iterable[int]) -> list[Message]:
-    return [message(row) for row in rows(con, "messages_by_seq", ids(seqs))]
+    """In the order of their seqs. Arrivals are read first: what is filed meanwhile is found behind them."""
+    wanted = ids(seqs)
+    found = _arrived(con, wanted)
+    found.update({row[0]: message(row) for row in rows(con, "messages_by_seq", wanted)})
+    return [found[seq] for seq in sorted(found)]
+
+
+def _arrived(con: sqlite3.Connection, wanted: tuple[str]) -> dict[int, Message]:
+    """Those that have no row of their own, taken out of the rows they share: by Python, which needs a tenth of the
+    time that SQLite needs to take every fact out of a JSON text by itself."""
+    texts = rows(con, "arrivals_near", wanted)
+    if not texts:
+        return {}
+    sites: dict[int, str] = dict(con.execute(queries()["site_versions"]))
+    seqs = set(json.loads(*wanted))
+    known = [facts for (text,) in texts for facts in json.loads(text) if facts[0] in seqs]
+    return {facts[0]: arrivals.message(facts, sites) for facts in known}
 
 
 def get(con: sqlite3.Connection, seq: int) -> Message | None:

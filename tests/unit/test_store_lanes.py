@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from engine.message import Message
 from engine.store.backlog import Backlog
 from engine.store.contract import MANY
 from engine.store.lanes import Item, Lanes
+from engine.store.pulling import Loaded
 
 
 def item(id: int, lane: str = "a", priority: int = 5, due_at: int = 0) -> Item:
@@ -124,3 +128,64 @@ def test_a_receiver_that_is_down_does_not_keep_the_others_work_out() -> None:
     assert taken(backlog.lanes, 9) == []
     backlog.offer([item(5, "up")])
     assert taken(backlog.lanes, 9) == [5]
+
+
+# --- reading ahead ----------------------------------------------------------------------------------------------------
+def message(seq: int, body: bytes = b"x" * 1_000) -> Message:
+    return Message(seq, "out", "erp", "erp", "json", "requisition", "", "", 0, len(body), b"", body)
+
+
+def loaded(*ids: int) -> dict[int, Loaded]:
+    """Each takes 2,000 bytes of a backlog's memory."""
+    return {id: Loaded(message(id)) for id in ids}
+
+
+def numbers(pieces: Iterable[Item]) -> list[int]:
+    return [piece.id for piece in pieces]
+
+
+def long_backlog() -> Backlog:
+    """Nine pieces in three lanes, and memory for the messages of four."""
+    backlog = Backlog(last=0, memory=4 * 2_000)
+    for n in range(1, 10):
+        piece = item(n, "abc"[n % 3])
+        piece.message = message(n)
+        backlog.offer([piece])
+    return backlog
+
+
+def test_messages_are_read_ahead_in_order_when_half_of_the_memory_is_free() -> None:
+    backlog = long_backlog()
+    assert backlog.ahead() == ([], 0)
+    backlog.done([1])
+    assert backlog.ahead()[0] == []
+    backlog.done([2, 3])
+    asked, free = backlog.ahead()
+    assert (numbers(asked), free) == ([5, 6, 7, 8, 9], 6_000)
+    backlog.keep(asked, loaded(5, 6))  # no more of them fitted
+    backlog.done([4, 5])
+    assert numbers(backlog.ahead()[0]) == [7, 8, 9]
+
+
+def test_what_befalls_a_piece_meanwhile_counts_for_more_than_what_was_read_of_it() -> None:
+    backlog = long_backlog()
+    backlog.done([1, 2, 3])
+    asked, _ = backlog.ahead()
+    pieces = {piece.id: piece for piece in asked}
+    assert sorted(taken(backlog.lanes, 6)) == [4, 5, 6, 7, 8, 9]
+    backlog.postpone(5, 0)  # tried without success, and due again at once
+    backlog.done([6, 8])
+    backlog.release(7, message(7, b"as it is now"), None)
+    backlog.lanes.release(9)
+    backlog.keep(asked, loaded(5, 6, 7, 8, 9))
+    kept = {id: piece.message.body for id, piece in pieces.items() if piece.message is not None}
+    assert kept == {7: b"as it is now", 9: b"x" * 1_000}
+
+
+def test_a_message_that_was_altered_is_left_to_whoever_claims_it() -> None:
+    backlog = long_backlog()
+    backlog.done([1, 2, 3])
+    asked, _ = backlog.ahead()
+    backlog.keep(asked, {5: Loaded(message(5), corrupt=True), **loaded(6, 7, 8, 9)})
+    assert asked[0].message is None
+    assert asked[1].message is not None

@@ -80,7 +80,7 @@ def test_no_hot_statement_reads_a_whole_table(filled: sqlite3.Connection, name: 
     assert found == []
 
 
-@pytest.mark.parametrize("name", ["messages_by_seq", "arrived_page", "find_arrived"])
+@pytest.mark.parametrize("name", ["arrivals_near", "arrived_page", "find_arrived"])
 def test_what_is_not_filed_yet_is_read_by_its_number(filled: sqlite3.Connection, name: str) -> None:
     """There may be tens of thousands of rows, each with a text to take apart."""
     assert [step for step in plan(filled, name) if re.match(r"SCAN block\b", step)] == []
