@@ -1,15 +1,15 @@
 -- Every statement the store runs, by name. `{rows}` stands for as many rows of values as are written at once; its
--- columns are column1, column2 ... and rows whose first column is null are padding.
+-- columns are column1, column2 ...
 
 -- ===== writing ======================================================================================================
 
 -- name: add_messages
 INSERT INTO messages (seq, direction, channel, partner, format, type, control_id, dedup, sender, at, size, sha256, state,
                       rule, duplicate_of, site, warnings, lane, priority)
-SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+{rows}
 
 -- name: add_arrivals
-INSERT INTO arrivals (id, last, work, crc, facts) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+INSERT INTO arrivals (id, last, work, crc, facts) {rows}
 
 -- name: drop_arrivals
 DELETE FROM arrivals WHERE id IN (SELECT value FROM json_each(?))
@@ -27,46 +27,46 @@ SELECT id, facts, EXISTS (SELECT 1 FROM messages WHERE seq BETWEEN id AND last) 
 SELECT value ->> 0 FROM json_each(?) WHERE EXISTS (SELECT 1 FROM messages WHERE seq = value ->> 0)
 
 -- name: add_bodies
-INSERT INTO bodies (id, codec, bytes) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+INSERT INTO bodies (id, codec, bytes) {rows}
 
 -- name: add_keys
-INSERT OR IGNORE INTO keys (value, kind, scope, seq) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+INSERT OR IGNORE INTO keys (value, kind, scope, seq) {rows}
 
 -- name: add_edges
-INSERT OR IGNORE INTO edges (source, target, kind) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+INSERT OR IGNORE INTO edges (source, target, kind) {rows}
 
 -- name: add_documents
-INSERT INTO documents (id, message, type, number, summary, body, place) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+INSERT INTO documents (id, message, type, number, summary, body, place) {rows}
 
 -- name: add_deliveries
 INSERT INTO deliveries (id, uid, message, document, replaces, destination, connection, type, lane, priority, state,
                         attempts, created_at, possible_duplicate, options)
-SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+{rows}
 
 -- name: add_attempts
-INSERT INTO attempts (delivery, number, started, ms, outcome, code, text) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+INSERT INTO attempts (delivery, number, started, ms, outcome, code, text) {rows}
 
 -- name: add_acknowledgements
 INSERT INTO acknowledgements (id, delivery, message, partner, kind, ref, state, code, within, due_at, check_at,
                               settled_at, by, created_at)
-SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+{rows}
 
 -- name: add_exceptions
 INSERT INTO exceptions (id, code, text, place, context, state, message, delivery, acknowledgement, opened_at, resolved_at,
                         reason, who)
-SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+{rows}
 
 -- name: add_work
-INSERT INTO work (id, kind, lane, priority, due_at, subject, step) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+INSERT INTO work (id, kind, lane, priority, due_at, subject, step) {rows}
 
 -- name: add_audit
-INSERT INTO audit (at, who, action, subject, reason) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+INSERT INTO audit (at, who, action, subject, reason) {rows}
 
 -- name: add_sites
-INSERT INTO sites (id, version, snapshot) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+INSERT INTO sites (id, version, snapshot) {rows}
 
 -- name: set_counters
-INSERT INTO counters (kind, name, value) SELECT * FROM ({rows}) WHERE column1 IS NOT NULL
+INSERT INTO counters (kind, name, value) {rows}
 ON CONFLICT (kind, name) DO UPDATE SET value = excluded.value
 
 -- name: drop_work

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from bisect import bisect_left
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -22,27 +22,8 @@ if TYPE_CHECKING:
 _HERE = os.path.dirname(__file__)
 _MIGRATIONS = os.path.join(_HERE, "migrations")
 
-SIZES = (
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    8,
-    10,
-    12,
-    14,
-    16,
-    20,
-    24,
-    28,
-    32,
-    40,
-    48,
-    56,
-    64,
-)  # rows per statement; missing rows are padded with nulls
+# Rows per statement. Few and fixed, so that each stays prepared; close to each other, so that few statements do.
+SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64)
 # KiB of pages. More was measured and gains nothing: what is written is new or was written just now, and behind these
 # caches stands that of the system.
 WRITER_CACHE = 4_000
@@ -78,28 +59,25 @@ def statement(name: str, columns: int, size: int) -> str:
 
 def write(con: sqlite3.Connection, name: str, rows: Sequence[Sequence[Any]]) -> int:
     """Run a `{rows}` query over all rows; returns the number of rows changed."""
-    changed = 0
-    for start in range(0, len(rows), SIZES[-1]):
-        part = rows[start : start + SIZES[-1]]
-        columns = len(part[0])
-        size = SIZES[bisect_left(SIZES, len(part))]
-        values = list(chain.from_iterable(part))
-        values.extend([None] * (columns * (size - len(part))))
-        changed += con.execute(statement(name, columns, size), values).rowcount
-    return changed
+    return sum([con.execute(text, values).rowcount for text, values in _statements(name, rows)])
 
 
 def matching(con: sqlite3.Connection, name: str, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
     """Read with a `{rows}` query."""
     found: list[tuple[Any, ...]] = []
-    for start in range(0, len(rows), SIZES[-1]):
-        part = rows[start : start + SIZES[-1]]
-        columns = len(part[0])
-        size = SIZES[bisect_left(SIZES, len(part))]
-        values = list(chain.from_iterable(part))
-        values.extend([None] * (columns * (size - len(part))))
-        found.extend(con.execute(statement(name, columns, size), values).fetchall())
+    for text, values in _statements(name, rows):
+        found.extend(con.execute(text, values).fetchall())
     return found
+
+
+def _statements(name: str, rows: Sequence[Sequence[Any]]) -> Iterator[tuple[str, list[Any]]]:
+    """What takes all rows, the largest statements first."""
+    start, count = 0, len(rows)
+    while start < count:
+        size = SIZES[bisect_right(SIZES, count - start) - 1]
+        part = rows[start : start + size]
+        yield statement(name, len(part[0]), size), list(chain.from_iterable(part))
+        start += size
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:

@@ -1,4 +1,4 @@
-"""The SQLite store's statements: the hot ones use indexes, migrations go forward only, rows are padded rightly."""
+"""The SQLite store's statements: the hot ones use indexes, migrations go forward only, rows are split rightly."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_the_check_sees_a_missing_index(filled: sqlite3.Connection) -> None:
     assert {"keys_of", "deliveries_by_message", "walk_deliveries"} <= set(found)
 
 
-def test_rows_are_padded_and_split_without_a_trace() -> None:
+def test_rows_are_split_without_a_trace() -> None:
     con = sqlite3.connect(":memory:")
     migrate(con, 1)
     for count in (1, 3, 7, 63, 64, 65, 200):
