@@ -25,10 +25,12 @@ _SLICE = 0.001  # seconds of pipeline between two breaths of the event loop
 _BREATH = 0.0001  # a turn of the loop that takes longer had others' work in it
 _MOST_TURNS = 0.05  # seconds that senders may keep the pipeline waiting with such turns
 _ROUNDS = 12  # going on at once: while one is committed, the next is being decided
-_FEW = 2  # rounds, as long as messages arrive: senders wait for their answers, and mostly nobody for the pipeline
-_REST = 3  # times as long as a round took, until the next one begins beside a crowd of senders ...
-_LONGEST_REST = 0.1  # ... and seconds
+_FEW = 6  # rounds, as long as messages arrive: senders wait for their answers, and mostly nobody for the pipeline
+_REST = 0.1  # seconds between two rounds beside a crowd of senders that keeps the loop busy ...
+_BUSY = 0.5  # ... for so much of the time
+_WHILE = 0.02  # seconds by which that is judged: the disk alone may stop everything for half as long
 _TICK = 0.005  # seconds until it is seen that no more arrive
+_SMALL = 32  # messages of a round beside a crowd
 _ROUND = 64  # messages; what is decided waits for the others of its round, and a crash costs no more than that
 _LANES = 8  # of a round; the others are for the next
 _ROUND_BYTES = 1 << 20  # of a round's messages; a larger one goes alone
@@ -70,7 +72,7 @@ class Dispatch:
         self._turn = asyncio.Lock()  # one round decides at a time, or each would take the others for senders
         self._claiming = asyncio.Lock()  # one round claims at a time, or all would together claim too much
         self._going = 0  # rounds
-        self._rested = 0.0  # when the last one is some time ago
+        self._rested = 0.0  # when the last one will have been a while ago
         self._claimed = 0  # bytes
         self._room = asyncio.Event()
         self._room.set()
@@ -90,29 +92,34 @@ class Dispatch:
         """One round, from its claim to its commit."""
         async with self._claiming:
             await self._hold_back()
-            lanes = await self._store.pull("process", _ROUND, wait=1.0, lanes=_LANES, bytes=_ROUND_BYTES)
+            most = _SMALL if self._verdicts.crowded() else _ROUND
+            lanes = await self._store.pull("process", most, wait=1.0, lanes=_LANES, bytes=_ROUND_BYTES)
             works = [work for _, lane in lanes for work in lane]
-            size, began = sum([work.message.size for work in works]), time.perf_counter()
+            size = sum([work.message.size for work in works])
             self._hold(1, size)
         try:
             if works:
                 await self._keep(await self._decided(works))
         finally:
             self._hold(-1, -size)
-            now = time.perf_counter()
-            self._rested = now + min(_REST * (now - began), _LONGEST_REST)
+            self._rested = time.perf_counter() + _REST
 
     async def _hold_back(self) -> None:
         """Until another round may begin. One does now and then however many messages arrive."""
         await self._room.wait()
-        while self._is_too_soon():  # noqa: ASYNC110 - nobody tells that nothing arrives
-            await asyncio.sleep(_TICK)
+        busy = True  # the loop, as far as is known
+        while self._is_too_soon(busy):
+            began, worked = time.perf_counter(), time.thread_time()
+            await asyncio.sleep(_WHILE if self._verdicts.crowded() else _TICK)
+            busy = time.thread_time() - worked > _BUSY * (time.perf_counter() - began)
 
-    def _is_too_soon(self) -> bool:
-        """While senders wait for their answers, and nobody for the pipeline, it takes less; beside a crowd, little."""
+    def _is_too_soon(self, busy: bool) -> bool:
+        """While senders wait for their answers, and nobody for the pipeline, it takes what time they leave it, and
+        beside a crowd that leaves little it takes little.
+        """
         if self._verdicts.waited():
             return False
-        if self._verdicts.crowded():
+        if busy and self._verdicts.crowded():
             return self._going > 0 or time.perf_counter() < self._rested
         return self._going >= _FEW and self._verdicts.accepting()
 

@@ -11,6 +11,8 @@ from engine.store.contract import Appended, Incoming, NewException
 from engine.store.sql import matching, queries
 from engine.store.transaction import Transaction
 
+_record = tuple.__new__  # the named tuples made for every message: their own constructor takes twice as long
+
 
 def append(tx: Transaction, batch: Sequence[Incoming]) -> list[Appended]:
     """Everything that one transaction takes in, in order."""
@@ -20,13 +22,13 @@ def append(tx: Transaction, batch: Sequence[Incoming]) -> list[Appended]:
     for incoming, dedup in zip(batch, dedups, strict=True):
         sha = sha256(incoming.raw).digest()
         if dedup is None:
-            kept.append(Appended(keep_new(tx, incoming, sha), "new"))
+            kept.append(_record(Appended, (keep_new(tx, incoming, sha), "new", None)))
         elif dedup in firsts:
             kept.append(_keep_again(tx, incoming, sha, *firsts[dedup]))
         else:
             seq = keep_new(tx, incoming, sha, dedup)
             firsts[dedup] = seq, sha
-            kept.append(Appended(seq, "new"))
+            kept.append(_record(Appended, (seq, "new", None)))
     tx.tallies["received"] += len(kept)
     return kept
 
@@ -91,8 +93,8 @@ def _keep(
 
 def _message(tx: Transaction, incoming: Incoming, sha: bytes, state: str, duplicate_of: int | None = None) -> Message:
     raw, channel, partner, format, type, control_id, sender, _, _, warnings, site, *_ = incoming
-    return Message(tx.next_id("messages"), "in", channel, partner, format, type, control_id, sender, tx.now, len(raw),
-                   sha, raw, state, duplicate_of, site, warnings)  # fmt: skip
+    return _record(Message, (tx.next_id("messages"), "in", channel, partner, format, type, control_id, sender, tx.now,
+                             len(raw), sha, raw, state, duplicate_of, site, warnings))  # fmt: skip
 
 
 def _conflict(incoming: Incoming, of: int) -> NewException:

@@ -296,18 +296,22 @@ class Held:
 
 
 @pytest.mark.parametrize(
-    ("arriving", "crowded", "processed", "most"),
+    ("arriving", "crowded", "busy", "processed", "most"),
     [
-        (True, False, False, 2),
-        (True, True, False, 1),
-        (False, True, False, 1),  # the loop had no time to look for more of them
-        (True, True, True, 12),
-        (False, False, False, 12),
+        (True, False, True, False, 6),
+        (True, True, False, False, 6),  # a crowd that leaves the loop enough time
+        (True, True, True, False, 1),
+        (False, True, True, False, 1),  # the loop had no time to look for more of them
+        (True, True, True, True, 12),
+        (False, False, True, False, 12),
     ],
 )
 def test_few_rounds_go_on_while_messages_arrive_unless_their_senders_wait_for_that(
-    arriving: bool, crowded: bool, processed: bool, most: int, site: Site, monkeypatch: pytest.MonkeyPatch
+    arriving: bool, crowded: bool, busy: bool, processed: bool, most: int, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("engine.dispatch._BUSY", -1 if busy else 2)
+    monkeypatch.setattr("engine.dispatch._WHILE", 0.001)
+
     async def playing() -> None:
         async with temporary_store() as store, asyncio.timeout(120):
             await store.append([incoming(number, lane=f"ehr_mllp/{number}") for number in range(100)])
