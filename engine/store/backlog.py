@@ -58,6 +58,8 @@ class Backlog:
                 if not self._keep(item):
                     self._bare.append(item)
                 lanes.add(item)
+        if len(self._bare) > 2 * len(lanes) + AHEAD:  # as long as memory is full nobody else takes out what is done
+            self._bare = deque([item for item in self._bare if item in lanes])
 
     def admit(self, page: Sequence[Item], *, asked: int, last: int) -> None:
         """Take a page read from the work table. last: what `last` was when the reading began."""

@@ -125,10 +125,12 @@ class Lanes:
             self._unclaim(item, self._lanes[item.lane])
         return item
 
+    def __contains__(self, item: Item) -> bool:
+        return self._items.get(item.id) is item
+
     def moves(self, item: Item) -> bool:
         """Whether a piece waits for nothing but its turn."""
-        known = self._items.get(item.id) is item and item.id not in self._claimed
-        return known and not self._lanes[item.lane].waiting
+        return item in self and item.id not in self._claimed and not self._lanes[item.lane].waiting
 
     def of_subject(self, subject: int) -> Item | None:
         """The piece about a subject, by looking through all of them."""

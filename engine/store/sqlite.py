@@ -1,4 +1,4 @@
-"""The store on SQLite: one writer thread with group commit, a few readers beside it, and work cached in memory."""
+"""The store on SQLite: one writer with group commit, a few readers beside it, and work cached in memory."""
 
 from __future__ import annotations
 

@@ -189,3 +189,18 @@ def test_a_message_that_was_altered_is_left_to_whoever_claims_it() -> None:
     backlog.keep(asked, {5: Loaded(message(5), corrupt=True), **loaded(6, 7, 8, 9)})
     assert asked[0].message is None
     assert asked[1].message is not None
+
+
+def test_what_is_done_is_forgotten_also_while_a_receiver_that_is_down_takes_all_memory() -> None:
+    backlog = Backlog(last=0, memory=4 * 2_000)
+    for n in range(1, 5):
+        stuck = item(n, "down")
+        stuck.message = message(n)
+        backlog.offer([stuck])
+    for n in range(5, 5_000):
+        piece = item(n, "up")
+        piece.message = message(n)
+        backlog.offer([piece])
+        backlog.done([n])
+    assert backlog.ahead()[0] == []
+    assert len(backlog._bare) < 1_000
