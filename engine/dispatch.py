@@ -28,7 +28,7 @@ _ROUNDS = 12  # going on at once: while one is committed, the next is being deci
 _FEW = 6  # rounds, as long as messages arrive: senders wait for their answers, and mostly nobody for the pipeline
 _REST = 0.1  # seconds between two rounds beside a crowd of senders that keeps the loop busy ...
 _BUSY = 0.5  # ... for so much of the time
-_WHILE = 0.02  # seconds by which that is judged: the disk alone may stop everything for half as long
+_WHILE = 0.02  # seconds by which that is judged; while the disk syncs all may stand still for half as long
 _TICK = 0.005  # seconds until it is seen that no more arrive
 _SMALL = 32  # messages of a round beside a crowd
 _ROUND = 64  # messages; what is decided waits for the others of its round, and a crash costs no more than that
@@ -73,6 +73,8 @@ class Dispatch:
         self._claiming = asyncio.Lock()  # one round claims at a time, or all would together claim too much
         self._going = 0  # rounds
         self._rested = 0.0  # when the last one will have been a while ago
+        self._busy = True  # the loop, as it was seen ...
+        self._looked = 0.0  # ... then
         self._claimed = 0  # bytes
         self._room = asyncio.Event()
         self._room.set()
@@ -107,20 +109,23 @@ class Dispatch:
     async def _hold_back(self) -> None:
         """Until another round may begin. One does now and then however many messages arrive."""
         await self._room.wait()
-        busy = True  # the loop, as far as is known
-        while self._is_too_soon(busy):
+        while self._is_too_soon():
+            asked = _WHILE if self._verdicts.crowded() else _TICK
             began, worked = time.perf_counter(), time.thread_time()
-            await asyncio.sleep(_WHILE if self._verdicts.crowded() else _TICK)
-            busy = time.thread_time() - worked > _BUSY * (time.perf_counter() - began)
+            await asyncio.sleep(asked)
+            self._looked = time.perf_counter()
+            took = self._looked - began
+            self._busy = time.thread_time() - worked > _BUSY * took or took > 2 * asked
 
-    def _is_too_soon(self, busy: bool) -> bool:
+    def _is_too_soon(self) -> bool:
         """While senders wait for their answers, and nobody for the pipeline, it takes what time they leave it, and
         beside a crowd that leaves little it takes little.
         """
         if self._verdicts.waited():
             return False
-        if busy and self._verdicts.crowded():
-            return self._going > 0 or time.perf_counter() < self._rested
+        now = time.perf_counter()
+        if self._verdicts.crowded() and (self._busy or now > self._looked + _REST):
+            return self._going > 0 or now < self._rested
         return self._going >= _FEW and self._verdicts.accepting()
 
     def _hold(self, rounds: int, size: int) -> None:
@@ -177,7 +182,7 @@ class Dispatch:
 
     async def _commit(self, outcomes: list[Outcome]) -> bool:
         try:
-            committed = await self._store.commit(outcomes)
+            committed = await self._store.commit(outcomes, hurry=self._verdicts.waited())
         except Unavailable as failure:
             logs.warning("stalled", part="commit", code=failure.code)
             await self._store.release([outcome.work for outcome in outcomes])

@@ -19,7 +19,7 @@ AHEAD = 512  # pieces whose messages are read at a time
 
 class Backlog:
     """most: items in memory, not counting those of lanes that wait for time: a receiver that is down must not keep
-    the others' work out. memory: bytes of fresh messages kept until they are claimed.
+    the others' work out. memory: bytes of messages kept until they are claimed.
     """
 
     def __init__(self, *, last: int, most: int = 20_000, memory: int = 16 << 20) -> None:
@@ -58,14 +58,14 @@ class Backlog:
                 if not self._keep(item):
                     self._bare.append(item)
                 lanes.add(item)
-        if len(self._bare) > 2 * len(lanes) + AHEAD:  # as long as memory is full nobody else takes out what is done
-            self._bare = deque([item for item in self._bare if item in lanes])
+        self._tidy()
 
     def admit(self, page: Sequence[Item], *, asked: int, last: int) -> None:
         """Take a page read from the work table. last: what `last` was when the reading began."""
         for item in page:
             self.lanes.add(item)
         self._bare.extend(page)
+        self._tidy()
         if page:
             self.horizon = max(self.horizon, page[-1].id)
         if len(page) < asked:
@@ -75,15 +75,17 @@ class Backlog:
         """The oldest pieces whose messages are to be read now, and how many bytes of them; none until half of the
         memory is free. They are given back by `keep`."""
         items, free = list[Item](), self._memory - self._kept
-        while self._bare and free * 2 > self._memory and len(items) < AHEAD:
+        most = min(AHEAD, free // (2 * ITEM))
+        while self._bare and free * 2 > self._memory and len(items) < most:
             item = self._bare.popleft()
             if item.message is None and self.lanes.moves(item):
                 items.append(item)
         self._reading.update([item.id for item in items])
-        return items, free
+        return items, free - ITEM * len(items)
 
     def keep(self, asked: Sequence[Item], loaded: Mapping[int, Loaded]) -> None:
-        """What was read ahead. Some of it may have been claimed or done meanwhile; some did not fit."""
+        """What was read ahead, or nothing. Some pieces may have been claimed or done meanwhile; what was not read, for
+        it would not fit, is read the next time."""
         self._bare.extendleft([item for item in reversed(asked) if item.id not in loaded])
         for item in asked:
             message, delivery, corrupt = loaded.get(item.id) or (None, None, False)
@@ -117,6 +119,11 @@ class Backlog:
             item = self.lanes.done(id)
             if item is not None:
                 self._forget(item)
+
+    def _tidy(self) -> None:
+        """As long as memory is full nobody else takes out of `_bare` what is done."""
+        if len(self._bare) > 2 * len(self.lanes) + AHEAD:
+            self._bare = deque([item for item in self._bare if item in self.lanes])
 
     def _keep(self, item: Item) -> bool:
         """Whether its message stays in memory."""

@@ -11,12 +11,14 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any
 
+from engine import logs
+from engine.errors import Unavailable
 from engine.message import Delivery, Message
 from engine.store import reading
 from engine.store.backlog import Backlog
 from engine.store.contract import NewException, Outcome, Work
 from engine.store.lanes import Item
-from engine.store.pulling import NEVER, due_deadlines, load_items, work_page
+from engine.store.pulling import NEVER, Loaded, due_deadlines, load_items, work_page
 from engine.store.transaction import Effects
 
 KINDS = ("process", "deliver")
@@ -169,6 +171,7 @@ class Claims:
                 for item in lane:
                     self._given[kind].pop(item.id, None)
                     backlog.lanes.release(item.id)
+            self.wake([kind])
             raise
         whole = [(name, [works[item.id] for item in lane if item.id in works]) for name, lane in claimed]
         return [(name, lane) for name, lane in whole if lane]
@@ -218,8 +221,15 @@ class Claims:
     async def _read_ahead(self, kind: str, backlog: Backlog) -> None:
         """Read the messages of what is next, as far as memory allows."""
         items, most = backlog.ahead()
-        if items:
-            backlog.keep(items, await self._read(load_items, kind, items, most))
+        if not items:
+            return
+        loaded: dict[int, Loaded] = {}
+        try:
+            loaded = await self._read(load_items, kind, items, most)
+        except Unavailable:
+            logs.debug("not_read_ahead", kind=kind)  # whoever claims them is told what is wrong
+        finally:
+            backlog.keep(items, loaded)
 
     async def _pull_deadlines(self, limit: int) -> Lanes:
         now = self._clock()

@@ -277,8 +277,11 @@ class Store(StoreReader, Protocol):
         """
         ...
 
-    async def commit(self, outcomes: Sequence[Outcome]) -> list[Committed]:
-        """Keep what was decided. Outcomes of one call share a transaction; each stands or conflicts alone."""
+    async def commit(self, outcomes: Sequence[Outcome], *, hurry: bool = False) -> list[Committed]:
+        """Keep what was decided. Outcomes of one call share a transaction; each stands or conflicts alone.
+
+        hurry: somebody waits for them, so they must not wait for others to share a transaction with.
+        """
         ...
 
     async def release(self, works: Sequence[Work]) -> None:

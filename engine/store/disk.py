@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 Call = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[[], None], Callable[..., Any], tuple[Any, ...]]
-_LONGEST = 0.005  # seconds to stand still for a thread that gets no processor; it usually takes a tenth of one of them
+_LONGEST = 0.005  # seconds to stand still for a thread that gets no processor; usually it takes 0.0001
 
 
 class Disk:

@@ -58,11 +58,11 @@ def load_messages(con: sqlite3.Connection, seqs: Sequence[int], most: int) -> di
     found = {m.seq: m for m in reading.messages(con, seqs)}
     sizes = accumulate(found[seq].size for seq in seqs)
     fit = [seq for position, (seq, size) in enumerate(zip(seqs, sizes, strict=True)) if not position or size <= most]
-    bodies = load_bodies(con, fit)
+    bodies = load_bodies(con, set(fit))  # two pieces of work may be about the same message
     return {seq: _checked(found[seq], bodies.get(seq)) for seq in fit}
 
 
-def load_bodies(con: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, bytes]:
+def load_bodies(con: sqlite3.Connection, seqs: Collection[int]) -> dict[int, bytes]:
     """Bodies as they are on disk, in one query; where a page of them is damaged, those that can still be read."""
     chunks: defaultdict[int, list[bytes]] = defaultdict(list)
     try:

@@ -209,8 +209,11 @@ WHERE check_at <= :now AND check_at IS NOT NULL ORDER BY check_at LIMIT :limit
 SELECT * FROM message_facts WHERE seq IN (SELECT value FROM json_each(?))
 
 -- name: arrivals_near
-SELECT facts FROM arrivals AS block
-WHERE id IN (SELECT (SELECT max(id) FROM arrivals WHERE id <= wanted.value) FROM json_each(?) AS wanted)
+SELECT facts FROM arrivals WHERE id IN (
+  SELECT block.id FROM json_each(?) AS wanted
+  CROSS JOIN arrivals AS block ON block.id = (SELECT max(id) FROM arrivals WHERE id <= wanted.value)
+  WHERE block.last >= wanted.value
+)
 
 -- name: site_versions
 SELECT id, version FROM sites

@@ -130,7 +130,7 @@ class SqliteStore(Reader):
         writer.put(Job(done, batch, len(batch), size))
         return await done
 
-    async def commit(self, outcomes: Sequence[Outcome]) -> list[Committed]:
+    async def commit(self, outcomes: Sequence[Outcome], *, hurry: bool = False) -> list[Committed]:
         """Outcomes whose work is not claimed conflict: someone has committed or released it."""
         _, claims = self._opened()
         ours = claims.begin([o.work for o in outcomes])
@@ -145,7 +145,9 @@ class SqliteStore(Reader):
             claims.end([o.work for o in held])
             claims.give_back(replaced, withheld)
 
-        kept = await self._put(run=run, ended=ended, outcomes=held, rows=4 * len(held), bytes=sum(map(_size, held)))
+        kept = await self._put(
+            run=run, ended=ended, outcomes=held, rows=4 * len(held), bytes=sum(map(_size, held)), hurry=hurry
+        )
         answers = iter(kept)
         committed = [next(answers) if mine else Committed("conflict") for mine in ours]
         claims.release([o.work for o, c in zip(outcomes, committed, strict=True) if c.status == "conflict"])

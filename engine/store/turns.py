@@ -3,8 +3,8 @@
 A crowd of appends goes first: senders wait for their answers, and nobody for an outcome. What else is to be kept goes
 with the crowd now and then, and with fewer appends always.
 
-Where outcomes come thick, they wait a moment for each other: a page that many of them change is written once. A few go
-at once, so that a single order is never held up.
+Where outcomes come thick, the next wait a moment for each other: a page that many of them change is written once. Where
+they come singly, or somebody waits for them, they go at once.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from engine.store.contract import Incoming, Outcome
 from engine.store.transaction import Transaction
 
 MOST_ROWS = 256  # messages of one transaction, about; the loop stands still while they are written
-MOST_OTHERS = 1024  # rows of what else goes into one, when no sender waits
+MOST_OTHERS = 512  # the same, when no sender waits; an outcome counts as four
 MOST_BYTES = 8 << 20
 CROWD = 8  # appends that are answered without waiting for what else is to be kept ...
-LONGEST_WAIT = 0.1  # ... for so many seconds at most
+LONGEST_WAIT = 0.03  # ... for so many seconds at most
 THICK = 16  # outcomes of one transaction, behind which the next gather ...
 GATHERING = 0.02  # ... for so many seconds
 
@@ -33,6 +33,7 @@ class Job:
     """What one caller wants kept, received messages or else what `run` gathers; `done` gets what that returned.
 
     ended: called when it is durable or has failed, before the caller goes on. alone: has a transaction of its own.
+    hurry: waits for no company.
     """
 
     done: asyncio.Future[Any]
@@ -43,6 +44,7 @@ class Job:
     outcomes: Sequence[Outcome] = ()
     ended: Callable[[], None] | None = None
     alone: bool = False
+    hurry: bool = False
 
     def settle(self, result: Any, error: BaseException | None) -> None:
         """The caller may have been cancelled meanwhile."""
@@ -105,7 +107,7 @@ class Turns:
         crowd = sum([job.rows for job in self._appends]) >= CROWD
         if crowd and now < self._overdue:
             return False
-        return hurry or now >= self._gathered or self._others[0].alone
+        return hurry or now >= self._gathered or any(job.hurry or job.alone for job in self._others)
 
 
 def _take(waiting: deque[Job], most: int) -> list[Job]:

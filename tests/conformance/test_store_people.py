@@ -72,6 +72,23 @@ def test_a_delivery_is_sent_anew_in_place_of_the_old_one(make: Make) -> None:
     on(make, test)
 
 
+def test_two_deliveries_of_one_message_are_sent_anew_together(make: Make) -> None:
+    async def test(store: Store, clock: Clock) -> None:
+        await store.append([incoming(1)])
+        (work,) = await claim(store, "process")
+        two = (order(1), order(2, document=0))
+        await commit(store, processed(work, 1, messages=two))
+        await commit(store, *[dead(sent) for sent in await claim(store, "deliver")])
+        ids = [row.delivery.id for uid in ("uid-1", "uid-2") if (row := await store.delivery(uid))]
+        assert await store.replay(resend=ids, reason="unit fixed", who="ann") == 2
+        works = await claim(store, "process")
+        assert [work.step for work in works] == [f"resend:{id}" for id in ids]
+        assert [work.message.body for work in works] == [incoming(1).raw] * 2
+        assert await store.exceptions() == []
+
+    on(make, test)
+
+
 def test_a_delivery_under_way_is_not_replaced(make: Make) -> None:
     async def test(store: Store, _: Clock) -> None:
         (sending,) = await accept_orders(store, 1)

@@ -144,7 +144,7 @@ def swap_outcomes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.dispatch._ROUND", 256)  # so that there is a next one in each commit
     whole = SqliteStore.commit
 
-    async def commit(self: SqliteStore, outcomes: Sequence[Outcome]) -> list[Committed]:
+    async def commit(self: SqliteStore, outcomes: Sequence[Outcome], **how: Any) -> list[Committed]:
         works = [outcome.work for outcome in outcomes]
         turned = [o._replace(work=work) for o, work in zip(outcomes, works[1:] + works[:1], strict=True)]
         return await whole(self, turned)
@@ -178,7 +178,7 @@ def test_a_long_batch_is_committed_while_it_is_decided(site: Site, monkeypatch: 
     """Else a daemon that is killed before it has decided all that it claimed would never get on."""
     whole, sizes = SqliteStore.commit, []
 
-    async def commit(self: SqliteStore, outcomes: Sequence[Outcome]) -> list[Committed]:
+    async def commit(self: SqliteStore, outcomes: Sequence[Outcome], **how: Any) -> list[Committed]:
         sizes.append(len(outcomes))
         return await whole(self, outcomes)
 
@@ -202,7 +202,7 @@ class Watched:
             self.most = max(self.most, self.claimed)
             return lanes
 
-        async def committed(store: SqliteStore, outcomes: Sequence[Outcome]) -> Any:
+        async def committed(store: SqliteStore, outcomes: Sequence[Outcome], **how: Any) -> Any:
             found = await commit(store, outcomes)
             self.claimed -= sum(len(outcome.work.message.body) for outcome in outcomes)
             return found

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from engine.errors import Unavailable
 from engine.message import Key
 from engine.store import reading
 from engine.store.arrivals import Arrivals
@@ -126,6 +127,28 @@ def test_each_message_is_found_whatever_it_shares_its_row_with(tmp_path: Path) -
             assert (seq, "control") in await store.seqs(control)
             assert seq in [row.seq for row in (await store.find(Search(key=control))).messages]
         assert [found.seq for found in (await store.find(Search(limit=4))).messages] == [13, 12, 11, 10]
+
+    run(tmp_path, test)
+
+
+@pytest.mark.parametrize("altered", ["[[1,", "[[3]]", "7"])
+def test_an_altered_row_fails_nobody_but_the_messages_in_it(altered: str, tmp_path: Path) -> None:
+    async def test(store: SqliteStore) -> None:
+        await accept(store, 1)
+        (work,) = await claim(store, "process")
+        await commit(store, processed(work, 1))
+        await accept(store, 2)  # 3, behind the order that was made of 1
+        con = sqlite3.connect(store.path, isolation_level=None)
+        (whole,) = con.execute("SELECT facts FROM arrivals").fetchone()
+        con.execute("UPDATE arrivals SET facts = ?", (altered,))
+        for seq in (1, 2):
+            assert await store.get(seq) is not None
+        with pytest.raises(Unavailable) as caught:
+            await store.get(3)
+        assert caught.value.code == "store.read"
+        con.execute("UPDATE arrivals SET facts = ?", (whole,))
+        con.close()
+        assert await store.get(3) is not None
 
     run(tmp_path, test)
 

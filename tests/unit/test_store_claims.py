@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engine.errors import Unavailable
 from engine.store import pulling
 from engine.store.claims import Claims
 from engine.store.contract import Outcome, Work
@@ -98,5 +99,28 @@ def test_what_is_just_being_replaced_is_not_sent(monkeypatch: pytest.MonkeyPatch
             go_on.set()
             assert [row.status for row in await replaced] == ["done"]
             assert await sent(pull) == ["uid-5", "uid-7", "uid-8", "uid-9"]
+
+    asyncio.run(run())
+
+
+def test_what_cannot_be_read_ahead_keeps_nobody_from_what_can_be_had() -> None:
+    """And it is tried again, as often as there is room for it."""
+
+    async def run() -> None:
+        async with temporary_store(memory=2 * 5 * 2_000) as store, asyncio.timeout(60):  # half of it for deliveries
+            await store.append([incoming(n, raw=b"x" * 900, lane=f"lane {n}") for n in range(1, 9)])
+            claims = claims_of(store)
+            whole, failed = claims._read, list[int]()
+
+            async def unreadable(ask: Any, *args: Any) -> Any:
+                if ask is pulling.load_items and len(failed) < 2:
+                    failed.append(len(args[1]))
+                    raise Unavailable("store.read", "a bad page")
+                return await whole(ask, *args)
+
+            claims._read = unreadable
+            claimed = [await claim(store, "process", limit=1) for _ in range(8)]
+            assert [work.message.seq for (work,) in claimed] == [1, 2, 3, 4, 5, 6, 7, 8]
+            assert (failed, claims._backlogs["process"]._reading) == ([3, 3], set())
 
     asyncio.run(run())

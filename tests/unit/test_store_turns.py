@@ -78,15 +78,16 @@ def test_an_outcome_is_kept_however_many_senders_there_are(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("before", "gathering", "expected"),
+    ("before", "gathering", "hurry", "expected"),
     [
-        (turns.THICK, 0.1, [(1, 0), (0, 1)]),  # it waits for company, and no sender for it
-        (turns.THICK, 0.0, [(1, 1)]),
-        (turns.THICK - 1, 60.0, [(1, 1)]),  # where they come singly none waits
+        (turns.THICK, 0.1, False, [(1, 0), (0, 1)]),  # it waits for company, and no sender for it
+        (turns.THICK, 0.0, False, [(1, 1)]),
+        (turns.THICK, 60.0, True, [(1, 1)]),  # somebody waits for it
+        (turns.THICK - 1, 60.0, False, [(1, 1)]),  # where they come singly none waits
     ],
 )
 def test_where_outcomes_come_thick_they_wait_a_moment_for_each_other(
-    before: int, gathering: float, expected: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+    before: int, gathering: float, hurry: bool, expected: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(turns, "GATHERING", gathering)
 
@@ -96,7 +97,7 @@ def test_where_outcomes_come_thick_they_wait_a_moment_for_each_other(
             *many, last = await claim(store, "process")
             await store.commit([processed(work, n) for n, work in enumerate(many)])
             seen = watched(monkeypatch)
-            kept = asyncio.create_task(store.commit([processed(last, before)]))
+            kept = asyncio.create_task(store.commit([processed(last, before)], hurry=hurry))
             await asyncio.gather(store.append([incoming(1_000)]), kept)
             assert seen == expected
 
