@@ -7,11 +7,11 @@ as the process.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from engine import logs
 from engine.errors import Unavailable
 from engine.message import Delivery, Message
 from engine.store import reading
@@ -225,9 +225,8 @@ class Claims:
             return
         loaded: dict[int, Loaded] = {}
         try:
-            loaded = await self._read(load_items, kind, items, most)
-        except Unavailable:
-            logs.debug("not_read_ahead", kind=kind)  # whoever claims them is told what is wrong
+            with contextlib.suppress(Unavailable):  # whoever claims them is told what is wrong
+                loaded = await self._read(load_items, kind, items, most)
         finally:
             backlog.keep(items, loaded)
 
