@@ -1,7 +1,7 @@
 """What waits to be written, and whose turn it is.
 
 A crowd of appends goes first: senders wait for their answers, and nobody for an outcome. What else is to be kept goes
-with the crowd now and then, and with fewer appends always.
+with the crowd now and then or when the disk is slow, and with fewer appends always.
 
 Where outcomes come thick, the next wait a moment for each other: a page that many of them change is written once. Where
 they come singly, or somebody waits for them, they go at once.
@@ -23,7 +23,8 @@ MOST_ROWS = 256  # messages of one transaction, about; the loop stands still whi
 MOST_OTHERS = 512  # the same, when no sender waits; an outcome counts as four
 MOST_BYTES = 8 << 20
 CROWD = 8  # appends that are answered without waiting for what else is to be kept ...
-LONGEST_WAIT = 0.03  # ... for so many seconds at most
+LONGEST_WAIT = 0.1  # ... for so many seconds at most, and while transactions take less than ...
+SLOW = 0.01  # ... so many: on a slow disk what else is written hardly counts
 THICK = 16  # outcomes of one transaction, behind which the next gather ...
 GATHERING = 0.02  # ... for so many seconds
 
@@ -66,6 +67,7 @@ class Turns:
         self._others: deque[Job] = deque()
         self._overdue = 0.0  # when the first of the others has waited long enough beside a crowd
         self._gathered = 0.0  # until when they wait for each other
+        self._taken = 0.0  # when the last jobs were taken
 
     def __bool__(self) -> bool:
         return bool(self._appends or self._others)
@@ -81,7 +83,8 @@ class Turns:
     def take(self, *, hurry: bool) -> list[Job]:
         """The jobs whose turn it is, up to what one transaction should hold. hurry: let nobody wait for company."""
         now = time.monotonic()
-        if not self._others or not self._may_others(now, hurry):
+        slow, self._taken = now - self._taken > SLOW, now
+        if not self._others or not self._may_others(now, slow, hurry):
             return _take(self._appends, MOST_ROWS)
         self._overdue = now + LONGEST_WAIT
         if self._others[0].alone:
@@ -103,9 +106,9 @@ class Turns:
     def clear_others(self) -> list[Job]:
         return _all(self._others)
 
-    def _may_others(self, now: float, hurry: bool) -> bool:
+    def _may_others(self, now: float, slow: bool, hurry: bool) -> bool:
         crowd = sum([job.rows for job in self._appends]) >= CROWD
-        if crowd and now < self._overdue:
+        if crowd and now < self._overdue and not slow:
             return False
         return hurry or now >= self._gathered or any(job.hurry or job.alone for job in self._others)
 

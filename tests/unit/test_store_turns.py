@@ -30,16 +30,19 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize(
-    ("appends", "patience", "expected"),
+    ("appends", "patience", "slow", "expected"),
     [
-        (turns.CROWD, 60.0, [(turns.CROWD, 0), (0, 1)]),  # senders first
-        (turns.CROWD, 0.0, [(turns.CROWD, 1)]),  # it has waited long enough
-        (turns.CROWD - 1, 60.0, [(turns.CROWD - 1, 1)]),  # no crowd
+        (turns.CROWD, 60.0, 60.0, [(turns.CROWD, 0), (0, 1)]),  # senders first
+        (turns.CROWD, 0.0, 60.0, [(turns.CROWD, 1)]),  # it has waited long enough
+        (turns.CROWD, 60.0, 0.0, [(turns.CROWD, 1)]),  # beside what the disk takes it costs them nothing
+        (turns.CROWD - 1, 60.0, 60.0, [(turns.CROWD - 1, 1)]),  # no crowd
     ],
 )
 def test_an_outcome_lets_a_crowd_of_senders_go_first(
-    appends: int, patience: float, expected: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+    appends: int, patience: float, slow: float, expected: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(turns, "SLOW", slow)
+
     async def run() -> None:
         async with temporary_store() as store:
             await store.append([incoming(1)])
