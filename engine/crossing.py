@@ -12,7 +12,7 @@ import struct
 from functools import partial
 from typing import Any, Final
 
-from engine.message import Key, Message, Slot
+from engine.message import Key, Message, Slot, record
 from engine.plugin import TemplateKey
 from engine.store.contract import Expectation, NewDocument, NewException, NewMessage, Outcome, Work
 
@@ -21,11 +21,10 @@ _RECORDS: Final = {(kind.__module__, kind.__qualname__): kind for kind in (Slot,
 Fields = tuple[Any, ...]
 _KEYS: Final = NewMessage._fields.index("keys")
 
-# Named tuples from all their fields, without their own slower way.
-_message = partial(tuple.__new__, Message)
-_key, _template_key = partial(tuple.__new__, Key), partial(tuple.__new__, TemplateKey)
-_document, _delivery = partial(tuple.__new__, NewDocument), partial(tuple.__new__, NewMessage)
-_exception, _outcome = partial(tuple.__new__, NewException), partial(tuple.__new__, Outcome)
+_message = partial(record, Message)
+_key, _template_key = partial(record, Key), partial(record, TemplateKey)
+_document, _delivery = partial(record, NewDocument), partial(record, NewMessage)
+_exception, _outcome = partial(record, NewException), partial(record, Outcome)
 
 
 def frame(value: object) -> bytes:

@@ -14,6 +14,7 @@ from typing import Protocol
 from engine import correlate, ids, logs, pipeline
 from engine.errors import Refused, Unavailable
 from engine.intake import Verdicts
+from engine.pace import Pace
 from engine.planner import Planner
 from engine.plugin import Format
 from engine.site.model import Site
@@ -25,16 +26,8 @@ _SLICE = 0.001  # seconds of pipeline between two breaths of the event loop
 _BREATH = 0.0001  # a turn of the loop that takes longer had others' work in it
 _MOST_TURNS = 0.05  # seconds that senders may keep the pipeline waiting with such turns
 _ROUNDS = 12  # going on at once: while one is committed, the next is being decided
-_FEW = 6  # rounds, as long as messages arrive: senders wait for their answers, and mostly nobody for the pipeline
-_REST = 0.1  # seconds between two rounds beside a crowd of senders that keeps the loop busy ...
-_BUSY = 0.3  # ... for so much of the time
-_WHILE = 0.02  # seconds by which that is judged; while the disk syncs all may stand still for half as long
-_TICK = 0.005  # seconds until it is seen that no more arrive
-_SMALL = 32  # messages of a round beside a crowd
-_ROUND = 64  # messages; what is decided waits for the others of its round, and a crash costs no more than that
 _LANES = 8  # of a round; the others are for the next
 _ROUND_BYTES = 1 << 20  # of a round's messages; a larger one goes alone
-_BYTES = 8 << 20  # claimed by all rounds together, beyond which the next one waits
 _PULL = 256
 _THREAD = 5_000  # messages of a thread looked through for what a replayed message has caused before
 _DEFECT = "internal.defect"
@@ -71,13 +64,7 @@ class Dispatch:
         self._commits: set[asyncio.Task[bool]] = set()
         self._turn = asyncio.Lock()  # one round decides at a time, or each would take the others for senders
         self._claiming = asyncio.Lock()  # one round claims at a time, or all would together claim too much
-        self._going = 0  # rounds
-        self._rested = 0.0  # when the last one will have been a while ago
-        self._busy = True  # the loop, as it was seen ...
-        self._looked = 0.0  # ... then
-        self._claimed = 0  # bytes
-        self._room = asyncio.Event()
-        self._room.set()
+        self._pace = Pace(verdicts)
 
     async def start(self) -> None:
         parts = [("dispatch", self._process)] * _ROUNDS + [("deadlines", self._deadlines)]
@@ -93,49 +80,16 @@ class Dispatch:
     async def _process(self) -> None:
         """One round, from its claim to its commit."""
         async with self._claiming:
-            await self._hold_back()
-            most = _SMALL if self._verdicts.crowded() else _ROUND
+            most = await self._pace.room()
             lanes = await self._store.pull("process", most, wait=1.0, lanes=_LANES, bytes=_ROUND_BYTES)
             works = [work for _, lane in lanes for work in lane]
             size = sum([work.message.size for work in works])
-            self._hold(1, size)
+            self._pace.begin(size)
         try:
             if works:
                 await self._keep(await self._decided(works))
         finally:
-            self._hold(-1, -size)
-            self._rested = time.perf_counter() + _REST
-
-    async def _hold_back(self) -> None:
-        """Until another round may begin. One does now and then however many messages arrive."""
-        await self._room.wait()
-        while self._is_too_soon():
-            asked = _WHILE if self._verdicts.crowded() else _TICK
-            began, worked = time.perf_counter(), time.thread_time()
-            await asyncio.sleep(asked)
-            self._looked = time.perf_counter()
-            took = self._looked - began
-            self._busy = time.thread_time() - worked > _BUSY * took or took > 2 * asked
-
-    def _is_too_soon(self) -> bool:
-        """While senders wait for their answers, and nobody for the pipeline, it takes what time they leave it, and
-        beside a crowd that leaves little it takes little.
-        """
-        if self._verdicts.waited():
-            return False
-        now = time.perf_counter()
-        if self._verdicts.crowded() and (self._busy or now > self._looked + _REST):
-            return self._going > 0 or now < self._rested
-        return self._going >= _FEW and self._verdicts.accepting()
-
-    def _hold(self, rounds: int, size: int) -> None:
-        """So many more rounds go on, with so many bytes; or fewer."""
-        self._going += rounds
-        self._claimed += size
-        if self._claimed < _BYTES:
-            self._room.set()
-        else:
-            self._room.clear()
+            self._pace.end(size)
 
     async def _decided(self, works: Sequence[Work]) -> list[Outcome]:
         try:

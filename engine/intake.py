@@ -9,13 +9,12 @@ from collections.abc import Callable, Sequence
 
 from engine import logs
 from engine.errors import Refused, Unavailable
-from engine.message import Facts, Unit
+from engine.message import Facts, Unit, record
 from engine.plugin import Format, Profile, Verdict
 from engine.profile import profile_for
 from engine.site.model import ListenerConfig, Site
 from engine.store.contract import Appended, Incoming, NewException, Store
 
-_record = tuple.__new__  # the named tuples made for every message: their own constructor takes twice as long
 _PRIORITY = 5
 _LIVELY = 0.005  # seconds after a message in which more are expected
 _CROWD = 8  # messages
@@ -147,7 +146,7 @@ class Reception:
             if refusal is not None:
                 refused, dedup = self._exception(refusal, facts, raw), ""
             incoming.append(
-                _record(Incoming, (
+                record(Incoming, (
                     raw, name, partner, format, kind, control_id, sender, dedup, keys, warnings, version,
                     lanes + sender, _PRIORITY, refused, place,
                 ))
@@ -182,4 +181,4 @@ def _verdict(unit: Unit, row: Appended) -> Verdict:
         text = "another message with the same control id but other content was received before"
         hint = "the sender must give each message its own id"
         refusal = Refused("dup.conflict", text, place=facts.control_place, hint=hint, status="205")
-    return _record(Verdict, (status, f"M{seq}", seq, facts, refusal))
+    return record(Verdict, (status, f"M{seq}", seq, facts, refusal))

@@ -51,6 +51,10 @@ class Facts(NamedTuple):
     control_place: str = ""
 
 
+# Makes a named tuple from all its fields, in half the time of its own constructor: for those that every message needs.
+record = tuple.__new__
+
+
 class Unit(NamedTuple):
     """One message found in received bytes: a frame's message, a file's interchange, an HTTP body."""
 

@@ -6,12 +6,10 @@ import json
 from collections.abc import Sequence
 from hashlib import blake2b, sha256
 
-from engine.message import Message
+from engine.message import Message, record
 from engine.store.contract import Appended, Incoming, NewException
 from engine.store.sql import matching, queries
 from engine.store.transaction import Transaction
-
-_record = tuple.__new__  # the named tuples made for every message: their own constructor takes twice as long
 
 
 def append(tx: Transaction, batch: Sequence[Incoming]) -> list[Appended]:
@@ -22,13 +20,13 @@ def append(tx: Transaction, batch: Sequence[Incoming]) -> list[Appended]:
     for incoming, dedup in zip(batch, dedups, strict=True):
         sha = sha256(incoming.raw).digest()
         if dedup is None:
-            kept.append(_record(Appended, (keep_new(tx, incoming, sha), "new", None)))
+            kept.append(record(Appended, (keep_new(tx, incoming, sha), "new", None)))
         elif dedup in firsts:
             kept.append(_keep_again(tx, incoming, sha, *firsts[dedup]))
         else:
             seq = keep_new(tx, incoming, sha, dedup)
             firsts[dedup] = seq, sha
-            kept.append(_record(Appended, (seq, "new", None)))
+            kept.append(record(Appended, (seq, "new", None)))
     tx.tallies["received"] += len(kept)
     return kept
 
@@ -93,7 +91,7 @@ def _keep(
 
 def _message(tx: Transaction, incoming: Incoming, sha: bytes, state: str, duplicate_of: int | None = None) -> Message:
     raw, channel, partner, format, type, control_id, sender, _, _, warnings, site, *_ = incoming
-    return _record(Message, (tx.next_id("messages"), "in", channel, partner, format, type, control_id, sender, tx.now,
+    return record(Message, (tx.next_id("messages"), "in", channel, partner, format, type, control_id, sender, tx.now,
                              len(raw), sha, raw, state, duplicate_of, site, warnings))  # fmt: skip
 
 

@@ -48,11 +48,10 @@ class Facts:
         )
 
 
-def message(facts: Sequence[Any], sites: Mapping[int, str]) -> Message:
-    """From one array of `arrivals.facts`, without its body. sites: versions by their numbers."""
-    seq, _, channel, partner, format, type, control_id, sender, at, size, digest, site, warnings, *_ = facts
-    return Message(seq, "in", channel, partner, format, type, control_id, sender, at, size, bytes.fromhex(digest), b"",
-                   "received", None, sites.get(site, ""), tuple(json.loads(warnings)) if warnings else ())  # fmt: skip
+def as_row(facts: Sequence[Any], sites: Mapping[int, str]) -> tuple[Any, ...]:
+    """One array of `arrivals.facts` as the view `arrived` shows a message. sites: versions by their numbers."""
+    seq, _, *envelope, site, warnings, lane, priority, _ = facts
+    return seq, "in", *envelope, "received", None, sites.get(site, ""), warnings, lane, priority
 
 
 def row(arrived: list[Arrival]) -> tuple[int, int, int, int, str]:

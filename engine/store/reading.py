@@ -88,7 +88,7 @@ def _arrived(con: sqlite3.Connection, wanted: tuple[str]) -> dict[int, Message]:
     seqs = set(json.loads(*wanted))
     try:
         known = [facts for (text,) in texts for facts in json.loads(text) if facts[0] in seqs]
-        return {facts[0]: arrivals.message(facts, sites) for facts in known}
+        return {facts[0]: message(arrivals.as_row(facts, sites)) for facts in known}
     except (ValueError, TypeError, LookupError) as error:
         hint = "restore the store from a backup; the bytes of the messages are not in that row"
         raise Unavailable("store.read", "a row of received messages has been altered", hint=hint) from error

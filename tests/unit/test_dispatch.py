@@ -141,7 +141,7 @@ def send_a_document_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def swap_outcomes(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was decided about one message is kept for the next one."""
-    monkeypatch.setattr("engine.dispatch._ROUND", 256)  # so that there is a next one in each commit
+    monkeypatch.setattr("engine.pace._ROUND", 256)  # so that there is a next one in each commit
     whole = SqliteStore.commit
 
     async def commit(self: SqliteStore, outcomes: Sequence[Outcome], **how: Any) -> list[Committed]:
@@ -183,10 +183,18 @@ def test_a_long_batch_is_committed_while_it_is_decided(site: Site, monkeypatch: 
         return await whole(self, outcomes)
 
     monkeypatch.setattr(SqliteStore, "commit", commit)
-    monkeypatch.setattr("engine.dispatch._ROUND", 2)
+    monkeypatch.setattr("engine.pace._ROUND", 2)
     run(site)
     assert sum(sizes) >= COUNT
     assert max(sizes) <= 2
+
+
+async def emptied(store: SqliteStore, dispatch: Dispatch) -> None:
+    """Let it run until nothing waits to be processed."""
+    await dispatch.start()
+    while (await store.stats())["in_flight"]:  # noqa: ASYNC110 - the store is asked, as a person would
+        await asyncio.sleep(0.02)
+    await dispatch.stop()
 
 
 class Watched:
@@ -232,10 +240,7 @@ def test_large_messages_are_not_all_claimed_at_once(site: Site, monkeypatch: pyt
                 await store.append([incoming(number, raw=one, lane=lane, dedup="") for one in (raw, small)])
             watched = Watched(monkeypatch)
             dispatch = Dispatch(store, lambda: site, FORMATS, Verdicts(), watched)
-            await dispatch.start()
-            while (await store.ledger())["in_flight"]:  # noqa: ASYNC110 - the store is asked, as a person would
-                await asyncio.sleep(0.02)
-            await dispatch.stop()
+            await emptied(store, dispatch)
         assert watched.claimed == 0
         assert large < watched.most < (8 << 20) + 2 * large
         assert large < max(watched.asked) < large + (1 << 20)  # a large one goes alone
@@ -269,10 +274,7 @@ def test_a_round_is_decided_here_while_the_worker_is_busy_and_no_sender_waits(
             busy, verdicts = Busy(), Verdicts()
             monkeypatch.setattr(verdicts, "accepting", lambda: arriving)
             dispatch = Dispatch(store, lambda: site, FORMATS, verdicts, busy)
-            await dispatch.start()
-            while (await store.stats())["in_flight"]:  # noqa: ASYNC110 - the store is asked, as a person would
-                await asyncio.sleep(0.02)
-            await dispatch.stop()
+            await emptied(store, dispatch)
         assert (busy.asked == 60) == arriving
 
     asyncio.run(playing())
@@ -309,8 +311,8 @@ class Held:
 def test_few_rounds_go_on_while_messages_arrive_unless_their_senders_wait_for_that(
     arriving: bool, crowded: bool, busy: bool, processed: bool, most: int, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.dispatch._BUSY", -1 if busy else 2)
-    monkeypatch.setattr("engine.dispatch._WHILE", 0.001)
+    monkeypatch.setattr("engine.pace._BUSY", -1 if busy else 2)
+    monkeypatch.setattr("engine.pace._WHILE", 0.001)
 
     async def playing() -> None:
         async with temporary_store() as store, asyncio.timeout(120):
@@ -320,10 +322,7 @@ def test_few_rounds_go_on_while_messages_arrive_unless_their_senders_wait_for_th
             monkeypatch.setattr(verdicts, "crowded", lambda: crowded)
             monkeypatch.setattr(verdicts, "waited", lambda: processed)
             dispatch = Dispatch(store, lambda: site, FORMATS, verdicts, held)
-            await dispatch.start()
-            while (await store.stats())["in_flight"]:  # noqa: ASYNC110 - the store is asked, as a person would
-                await asyncio.sleep(0.02)
-            await dispatch.stop()
+            await emptied(store, dispatch)
         assert held.most == most
 
     asyncio.run(playing())
@@ -348,7 +347,7 @@ def fail_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: Exc
 def test_what_an_unavailable_store_interrupts_is_done_again(
     owner: type, name: str, at: int, size: int, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.dispatch._ROUND", size)
+    monkeypatch.setattr("engine.pace._ROUND", size)
     monkeypatch.setattr("engine.supervise.AGAIN", 0.01)
     fail_once(monkeypatch, owner, name, Unavailable("store.read", "the store could not be read"), at=at)
     run(site)

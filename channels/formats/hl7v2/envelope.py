@@ -23,7 +23,7 @@ from channels.formats.hl7v2.header import (
     read_header,
 )
 from engine.errors import Refused
-from engine.message import Facts, Unit
+from engine.message import Facts, Unit, record
 from engine.plugin import Profile
 
 _Measure = Callable[[bytes], int]
@@ -34,7 +34,6 @@ _CONTROLS = bytes(code for code in range(0x20) if code not in b"\t\n\r\x1b")
 _CONTROLS_AND_ESCAPE = _CONTROLS + b"\x1b"  # ISO 2022 charsets shift with it; elsewhere it is as bad as the others
 _STANDARD_START = "MSH|^~\\&|"
 _USUAL = 500  # characters: a longer header is not worth remembering
-_new = tuple.__new__  # of a named tuple: all its fields in their order, without the call its own constructor takes
 _VERSION = re.compile(r"2\.[1-9](\.[0-9]+)?")
 
 
@@ -51,7 +50,7 @@ def split(raw: bytes, profile: Profile) -> list[Unit]:
     if problem is not None:
         return [Unit(raw, _facts(header, "", warnings), problem)]
     known_by = header.control_id or hashlib.sha256(raw).hexdigest()
-    return [_new(Unit, (raw, _facts(header, known_by + header.letterhead.signature, warnings), None))]
+    return [record(Unit, (raw, _facts(header, known_by + header.letterhead.signature, warnings), None))]
 
 
 def scan(raw: bytes, profile: Profile) -> tuple[Header, tuple[str, ...], bool]:
@@ -77,7 +76,7 @@ def scan(raw: bytes, profile: Profile) -> tuple[Header, tuple[str, ...], bool]:
             text = "segments end with a line feed, and only carriage returns are agreed"
             raise Refused("hl7.segment", text, place="MSH", status="100")
         warnings = (*warnings, "hl7.lf_segments")
-    return _new(Header, (letterhead, time, control_id, codec, is_answer)), warnings, taken
+    return record(Header, (letterhead, time, control_id, codec, is_answer)), warnings, taken
 
 
 def judge(header: Header, profile: Profile) -> Refused | None:
@@ -115,7 +114,7 @@ def _judge_type(kind: str, accepts: frozenset[str]) -> Refused | None:
 def _facts(header: Header, dedup: str, warnings: tuple[str, ...]) -> Facts:
     letterhead, _, control_id, _, _ = header
     known = ("hl7v2", letterhead.type, control_id, letterhead.sender, dedup, (), warnings, header, "MSH-10")
-    return _new(Facts, known)
+    return record(Facts, known)
 
 
 # --- MSH --------------------------------------------------------------------------------------------------------------
