@@ -62,6 +62,11 @@ class _Named(NamedTuple):
     what: str  # canonical path, for sentences
 
 
+Needed = tuple[str, _Named]
+# name; a step, or else what gets the text (None: it was gathered) and what decodes it.
+Way = tuple[str, Any, Any, Any, _Named]
+
+
 def compile_reading(plan: Plan, *, trace: bool = False) -> Callable[[Node, Run], dict[str, Any]]:
     """A function from a root node to the fields of a document."""
     gather, record = _record_at(plan.structure.scope if plan.each is None else plan.each.scope, plan.parts, trace)
@@ -86,17 +91,7 @@ def _record(parts: tuple[Part, ...], canonical: str, gathering: _Gathering, trac
     found = [_part(order, part, canonical, gathering, trace, obliged) for order, part in enumerate(parts)]
     known = [pair for pair in found if pair is not None]
     defaults = tuple((named.name, named.default) for named, _ in known if named.default is not None)
-    texts: list[tuple[str, _Named]] = []  # those that must be there, and are nothing but gathered
-    steps: list[tuple[str, Any, Any, Any, _Named]] = []
-    for named, how in known:
-        if how is None:
-            continue
-        gathered = gathering.takes(number, named, how)
-        if gathered and how.decode is None:
-            texts += [(named.name, named)] if named.needed else []
-        else:
-            get = how.field.get if how.field and not gathered else None
-            steps.append((named.name, how.step, get, how.decode, named))
+    texts, steps = _ways(known, number, gathering)
 
     def read(node: Node, run: Run, records: Records) -> Any:
         out = records[number]
@@ -143,6 +138,23 @@ def _record(parts: tuple[Part, ...], canonical: str, gathering: _Gathering, trac
         return out
 
     return read
+
+
+def _ways(known: list[tuple[_Named, How | None]], record: int, gathering: _Gathering) -> tuple[list[Needed], list[Way]]:
+    """How the parts of a record are read: those that must be there and are nothing but gathered, and all that take
+    a step."""
+    texts: list[Needed] = []
+    steps: list[Way] = []
+    for named, how in known:
+        if how is None:
+            continue
+        gathered = gathering.takes(record, named, how)
+        if gathered and how.decode is None:
+            texts += [(named.name, named)] if named.needed else []
+        else:
+            get = how.field.get if how.field and not gathered else None
+            steps.append((named.name, how.step, get, how.decode, named))
+    return texts, steps
 
 
 def _part(
