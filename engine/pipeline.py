@@ -41,13 +41,15 @@ class Read(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a message holds. keys: of documents that could not be read whole. rule: what filters it unread."""
+    """What a message holds. keys: of documents that could not be read whole. rule: what filters it unread.
+    warnings: what was tolerated in it."""
 
     problems: list[Refused]
     opened: Opened
     documents: list[Read]
     needs: list[AwaitedNeed]
     keys: list[Key]
+    warnings: list[str]
     rule: str = ""
 
 
@@ -94,7 +96,7 @@ def read(message: Message, planner: Planner, *, again: bool = False) -> Reading:
     except Refused as refusal:
         return _unread(refusal)
     needs = [_receipt_need(partner.name, receipt) for receipt in opened.receipts] if opened.receipts else []
-    reading = Reading([*opened.problems], opened, [], needs, [])
+    reading = Reading([*opened.problems], opened, [], needs, [], [*opened.warnings])
     _, context = planner.moment(partner.name, message.at // 1_000_000)  # a replay reads the same document
     for part in opened.parts:
         _read_part(part, reading, partner.name, planner, context)
@@ -104,7 +106,7 @@ def read(message: Message, planner: Planner, *, again: bool = False) -> Reading:
 
 
 def _unread(*problems: Refused, rule: str = "") -> Reading:
-    return Reading(list(problems), _UNOPENED, [], [], [], rule)
+    return Reading(list(problems), _UNOPENED, [], [], [], [], rule)
 
 
 def _read_part(part: Part, reading: Reading, partner: str, planner: Planner, context: Context) -> None:
@@ -121,8 +123,16 @@ def _read_part(part: Part, reading: Reading, partner: str, planner: Planner, con
     if result.problems:
         reading.problems.extend(result.problems)
         reading.keys.extend([Key(kind, value) for kind, value in result.keys])
+    if result.warnings:
+        reading.warnings.extend([_placed(warning, part.place) for warning in result.warnings])
     for document, place in zip(result.documents, result.places, strict=True):
         _read_document(document, place, part.place, agreement, reading)
+
+
+def _placed(warning: str, outer: str) -> str:
+    """`CODE PLACE` with the place of the part it is of before its own."""
+    code, _, place = warning.partition(" ")
+    return f"{code} {outer}/{place}" if outer and place else warning
 
 
 def _read_document(document: Document, place: str, outer: str, agreement: Agreement, reading: Reading) -> None:
@@ -176,7 +186,7 @@ def plan(
         tuple(draft.exceptions),
         tuple(settlement.settles),
         site=planner.site.version,
-        warnings=_unsaid(opened.warnings, work.message) if opened.warnings else (),
+        warnings=_unsaid(reading.warnings, work.message) if reading.warnings else (),
     )
 
 

@@ -237,6 +237,7 @@ def _note(row: Mapping[str, Any], delivery: Mapping[str, Any] | None) -> str:
         told.append(row["state"])
     if delivery and delivery["possible_duplicate"]:
         told.append("may have been sent twice")
+    told += [warning.replace(" ", " at ") for warning in row["warnings"] if " " in warning]  # they name their place
     return ", ".join(told)
 
 

@@ -52,7 +52,7 @@ def _row(unit: Unit, planner: Planner, listener: ListenerConfig, type: str) -> d
     row["documents"] = [f"{found.document.TYPE} {found.document.summary()}" for found in reading.documents]
     row["receipts"] = [f"{found.kind} {found.code} of {found.ref}" for found in reading.opened.receipts]
     row["problems"] = [refusal_of(problem) for problem in reading.problems]
-    row["warnings"] += [code for code in reading.opened.warnings if code not in row["warnings"]]
+    row["warnings"] += [code for code in reading.warnings if code not in row["warnings"]]
     return row
 
 

@@ -12,6 +12,7 @@ import pydantic
 
 from canonical import DOCUMENTS, Document
 from engine.errors import ConfigError, Refused
+from engine.mapping.identified import reads_identifiers, warnings
 from engine.mapping.inherit import resolve
 from engine.mapping.parse import ONLY, Parser, parse_record
 from engine.mapping.plan import Plan
@@ -34,6 +35,7 @@ class Mapping:
     """Reads documents from a format's tree and writes them into one, as far as `reads` and `writes` say.
 
     type: the message type, as the format names it. crosswalks: names of the tables a partner needs for it.
+    identifies: it may read identifiers that can be checked.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Mapping:
     reads: bool
     writes: bool
     crosswalks: frozenset[str]
+    identifies: bool
     plan: Plan
     _read: Callable[[Node, Run], dict[str, Any]] = field(repr=False)
     _write: Callable[[Any, Node, Run], None] = field(repr=False)
@@ -71,7 +74,8 @@ class Mapping:
             return Result(problems=(refusal,))
         document = self._document(fields, root, run)
         if document is not None and not run.troubles:
-            return Result((document,), (place,))
+            told = warnings(document, lambda: self._places(root, run, place)) if self.identifies else ()
+            return Result((document,), (place,), warnings=told)
         for trouble in run.troubles:
             trouble.place = joined(place, trouble.place).removeprefix("$")
         return Result((), (), tuple([trouble.refused() for trouble in run.troubles]), self.model.keys_of(fields))
@@ -100,11 +104,15 @@ class Mapping:
     def _refused(self, root: Node, run: Run, error: Any) -> Trouble:
         """Where in the message the model's complaint belongs: asked of a traced run, since this is rare."""
         pointer = "".join(f"/{step}" for step in error["loc"])
-        traced = Run(run.zone, run.crosswalks, run.today)
-        compile_reading(self.plan, trace=True)(root, traced)
-        place = next((row.place for row in traced.rows if row.canonical == pointer), pointer)
+        place = self._places(root, run).get(pointer, pointer)
         what = ".".join(str(step) for step in error["loc"] if not isinstance(step, int))
         return Trouble("map.document", f"a {self.document} refuses this '{what}': {error['msg']}", "102", place)
+
+    def _places(self, root: Node, run: Run, outer: str = "") -> dict[str, str]:
+        """Where in the message each value of a document was read, by its pointer. outer: the place of the document."""
+        traced = Run(run.zone, run.crosswalks, run.today)
+        compile_reading(self.plan, trace=True)(root, traced)
+        return {row.canonical: joined(outer, row.place).removeprefix("$") for row in reversed(traced.rows)}
 
     def _may(self, verb: str, able: bool) -> None:
         if not able:
@@ -152,6 +160,7 @@ def compile_mapping(
         reads=plan.reads,
         writes=plan.writes,
         crosswalks=plan.crosswalks,
+        identifies=reads_identifiers(plan.parts),
         plan=plan,
         _read=compile_reading(plan),
         _write=compile_writing(plan),

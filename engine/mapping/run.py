@@ -50,12 +50,14 @@ class Result(NamedTuple):
     """places: where each document stands in the message, when a mapping makes several of one; else empty.
 
     keys: (kind, value) of documents left out for their faults, as far as they could be read: to find the message by.
+    warnings: of what was read as it was sent though something is wrong with it, `CODE PLACE`.
     """
 
     documents: tuple[Document, ...] = ()
     places: tuple[str, ...] = ()
     problems: tuple[Refused, ...] = ()
     keys: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Written(NamedTuple):

@@ -12,7 +12,9 @@ import pytest
 from engine.codes import CODES, explain, parse
 
 ROOT = Path(__file__).resolve().parents[2]
-FAMILIES = "order|frame|hl7|x12|json|map|route|dup|ack|delivery|http|folder|mllp|store|control|internal|security"
+FAMILIES = (
+    "order|identifier|frame|hl7|x12|json|map|route|dup|ack|delivery|http|folder|mllp|store|control|internal|security"
+)
 CODE = re.compile(rf"(?:CFG|MAP)\d{{3}}|(?:{FAMILIES})\.[a-z][a-z0-9_]*")
 OTHER_NAMES = {"store.db", "control.sock", "http.disconnect"}  # two files, and a word of ASGI
 
@@ -26,7 +28,7 @@ def texts(source: str) -> Iterator[str]:
 
 def raised() -> set[str]:
     found = set()
-    for folder in ("engine", "channels"):
+    for folder in ("engine", "channels", "canonical"):
         for path in (ROOT / folder).rglob("*.py"):
             if "simulate" not in path.parts:
                 found |= {text for text in texts(path.read_text()) if CODE.fullmatch(text)}

@@ -186,3 +186,31 @@ def test_an_answer_settles_the_order_and_goes_to_whom_it_concerns(supplied: Plan
     assert [sent.destination for sent in outcome.messages] == ["erp", "acme_surgical"]
     sent = outcome.messages[1]
     assert (sent.type, sent.format, sent.lane) == ("997", "x12", "acme_surgical/997:5")
+
+
+# --- warnings --------------------------------------------------------------------------------------------------------
+BAD_GTIN = "10614141000416"  # its check digit is 5
+
+
+def test_a_bad_check_digit_is_a_warning_at_its_place_and_holds_nothing_up(supplied: Planner) -> None:
+    row = Awaited(7, 3, 20, "acme_surgical", "855", "PO-7001", "awaited")
+    line = f"{x12_kit.LINE}*UK*{BAD_GTIN}"
+    _, outcome = run(answer(x12_kit.BAK, x12_kit.LINE, line, x12_kit.ACK, "CTT*2"), supplied, awaited=[row])
+    assert outcome.warnings == ("identifier.check_digit ST[1]/PO1[2]/PO109",)
+    assert (outcome.state, [sent.destination for sent in outcome.messages]) == ("processed", ["erp", "acme_surgical"])
+    assert BAD_GTIN in outcome.documents[0].body
+
+
+def test_many_bad_identifiers_are_told_up_to_a_number(supplied: Planner) -> None:
+    row = Awaited(7, 3, 20, "acme_surgical", "855", "PO-7001", "awaited")
+    lines = [f"{x12_kit.LINE}*UK*{BAD_GTIN}"] * 30
+    _, outcome = run(answer(x12_kit.BAK, *lines, x12_kit.ACK, "CTT*30"), supplied, awaited=[row])
+    assert len(outcome.warnings) == 21
+    assert outcome.warnings[-1] == "identifier.more"
+
+
+def test_a_mapping_that_reads_no_identifier_with_a_check_pays_nothing(site: Site) -> None:
+    told = {name: mapping.identifies for name, mapping in site.mappings.items()}
+    assert told["x12_855"]
+    assert told["erp_purchase_orders"]
+    assert not told["hl7v2_oms_o05"]

@@ -215,3 +215,10 @@ def test_no_partners_words_command_the_terminal() -> None:
     drawn = list(tree(told(refused(context=said), "M1", 1).steps))
     assert "unknown_item:  [2Jgone and  on" in drawn[1]
     assert all(line.isprintable() for line in drawn)
+
+
+def test_a_bad_identifier_is_told_with_its_place() -> None:
+    row = message(1, "855")._replace(warnings=("x12.wrapped", "identifier.check_digit ST[1]/PO1[2]/PO109"))
+    assert find(told(Thread(messages=(row,)), "M1", 1).steps, "M1").note == (
+        "identifier.check_digit at ST[1]/PO1[2]/PO109"
+    )
