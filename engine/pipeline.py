@@ -17,6 +17,7 @@ from engine.mapping import Context
 from engine.message import Key, Message
 from engine.planner import Planner
 from engine.plugin import Opened, Part, Receipt
+from engine.router import Plan
 from engine.site.model import Agreement
 from engine.store.contract import Outcome, Work
 from engine.store.records import Awaited, AwaitedNeed, DeliveryRecord, StoredDocument
@@ -196,7 +197,7 @@ def plan_again(
     """Render a stored document once more for one destination: what a person asks for after a fix. now: us."""
     model = DOCUMENTS[document.type].from_json(document.body)
     draft = Draft(work, planner, now)
-    routed = planner.router.route(model, work.message.partner)
+    routed = _routed(model, work.message, planner)
     for refusal in routed.refusals:
         draft.refuse(refusal)
     stops = [stop for stop in routed.stops if stop.partner.name == destination]
@@ -242,7 +243,7 @@ def _plan_document(found: Read, draft: Draft, before: Before) -> Sequence[str]:
     stored = before.document(found) if before.documents else None
     position = draft.keep(document, found.place) if stored is None else None
     draft.keys.extend([Key(kind, value) for kind, value in keys])
-    routed = draft.planner.router.route(document, draft.work.message.partner)
+    routed = _routed(document, draft.work.message, draft.planner)
     for refusal in routed.refusals:
         draft.refuse(refusal, words(document))
     for stop in routed.stops:
@@ -251,6 +252,11 @@ def _plan_document(found: Read, draft: Draft, before: Before) -> Sequence[str]:
         elif not before.went(stored.id, stop.partner.name):
             draft.send(document, keys, stop, stored=stored.id)
     return (routed.rule,) if routed.rule else ()
+
+
+def _routed(document: Document, message: Message, planner: Planner) -> Plan:
+    test = planner.is_test(message.partner, message.channel)
+    return planner.router.route(document, message.partner, test=test)
 
 
 def _plan_answers(opened: Opened, draft: Draft) -> None:

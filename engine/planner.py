@@ -70,6 +70,7 @@ class Planner:
         self.format: Formats = functools.cache(formats)
         self.profile = functools.lru_cache(_PROFILES)(self._profile)
         self.moment = functools.lru_cache(_MOMENTS)(self._moment)
+        self.is_test = functools.cache(self._is_test)
         self.incoming: dict[tuple[str, str], Agreement] = {}
         self.ways: dict[tuple[str, str], Way] = {}
         for partner in site.partners.values():
@@ -83,6 +84,11 @@ class Planner:
     def _profile(self, partner: str, channel: str, type: str) -> Profile:
         """As `profile_for`; partner and channel by name."""
         return profile_for(self.site.partners[partner], listener=self.site.listeners.get(channel), type=type)
+
+    def _is_test(self, partner: str, channel: str) -> bool:
+        """Whether what comes from a partner by a channel is test traffic: it has the usage of the door it came by."""
+        listener, sender = self.site.listeners.get(channel), self.site.partners[partner]
+        return (listener.usage if listener else sender.identity.usage) != "P" or sender.status != "live"
 
     def _moment(self, partner: str, second: int) -> Moment:
         """Of a partner, by its name; second: since the Unix epoch, UTC."""

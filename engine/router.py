@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from canonical import Document
 from engine.errors import Refused
 from engine.site.model import Agreement, Partner, Route, Site
+
+# The rule by which what came as test traffic stays away from live partners.
+TEST_RULE: Final = "test_traffic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,11 @@ class Router:
         for rule in site.routes:
             self._routes.setdefault(rule.document, []).append((rule, _stops(rule, site)))
 
-    def route(self, document: Document, source: str) -> Plan:
-        """All routes that match are taken; a matching `drop` route ends the search."""
+    def route(self, document: Document, source: str, *, test: bool = False) -> Plan:
+        """All routes that match are taken; a matching `drop` route ends the search.
+
+        test: it came as test traffic. Then it goes to partners in tests alone, and the rule says what was kept back.
+        """
         stops: list[Stop] = []
         refusals: list[Refused] = []
         for rule, known in self._routes.get(document.TYPE, ()):
@@ -55,6 +61,9 @@ class Router:
         if not stops and not refusals:
             text = f"no route takes a {document.TYPE} from {source}"
             refusals.append(Refused("route.none", text, hint="add a route for it in config/routes.yaml"))
+        if test:
+            kept = [stop for stop in stops if stop.partner.status != "live"]
+            return Plan(kept, refusals, TEST_RULE if len(kept) < len(stops) else "")
         return Plan(stops, refusals)
 
 

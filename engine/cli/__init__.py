@@ -21,6 +21,7 @@ VERBS = {
     "exceptions": ("worklist", "List, show and resolve what waits for a person."),
     "acks": ("look", "List acknowledgements still awaited."),
     "replay": ("worklist", "Run exceptions, messages or deliveries again."),
+    "partner": ("partner", "Look at partners, and bring one on."),
     "map": ("mapping", "Run, test and explain mappings."),
     "send": ("send", "Send a test message to a listener."),
     "explain": ("explain", "Explain an error code."),

@@ -47,7 +47,7 @@ def changes(old: Site, new: Site) -> list[Change]:
     before, after = unpack(old.snapshot).files, unpack(new.snapshot).files
     found = [*file_changes(before, after), *_settings(old, new), *door_changes(old, new)]
     found += _parts("partner", old.partners, new.partners)
-    found += _parts("mapping", _mappings(before), _mappings(after))
+    found += _parts("mapping", mapping_trees(before), mapping_trees(after))
     found += _parts("route", _routes(before), _routes(after))
     order = _same_order(list(_routes(before)), list(_routes(after)))
     return found if order else [*found, Change("route", "(their order)", "moved")]
@@ -100,7 +100,7 @@ def _named(part: Any) -> Mapping[str, Any]:
 
 
 # --- from the files, for what is compiled cannot be compared ---------------------------------------------------------
-def _mappings(files: Files) -> dict[str, Any]:
+def mapping_trees(files: Files) -> dict[str, Any]:
     """Each mapping with all that it draws on."""
     plain = {name: tree for path in files if (name := _within(path, "mappings/")) and (tree := _plain(files, path))}
     return {name: {one: plain[one] for one in sorted(_drawn(name, plain, set()))} for name in plain}

@@ -23,6 +23,7 @@ from engine.site.loading import Loading
 from engine.site.model import ConnectionConfig, ListenerConfig, RetryPolicy
 from engine.site.shapes import ConnectionEntry, ListenerEntry
 
+_PLACES: Final = ("send", "fetch", "connect", "url")
 _EVERYWHERE: Final = frozenset({"", "*", "0.0.0.0", "::", "[::]"})
 
 
@@ -39,6 +40,14 @@ class Connection:
     def sends(self) -> bool:
         """False for one that only fetches: a folder without `send:`."""
         return getattr(self.config.options, "send", True) is not None
+
+    def places(self) -> frozenset[str]:
+        """Where it leads, whatever it is called: folders, addresses, URLs."""
+        told = {**dict(self.config.options), **(dict(self.fetch) if self.fetch else {})}
+        found = (told.get(name) for name in _PLACES)
+        return frozenset(
+            os.path.abspath(one) if isinstance(one, Path) else str(one).rstrip("/") for one in found if one
+        )
 
     def listener(self, partner: str, owner: str, usage: str) -> ListenerConfig | None:
         if self.fetch is None:

@@ -16,7 +16,7 @@ from engine.plugin import Registry
 from engine.positions import Finding, Findings, Mark, Tree
 from engine.site.crosswalks import read_table
 from engine.site.endpoints import Connection, check_format, check_ports, read_connection, read_listener
-from engine.site.fit import fit
+from engine.site.fit import fit, place_of
 from engine.site.loading import Loading
 from engine.site.model import ConnectionConfig, ListenerConfig, Site
 from engine.site.partners import Described, Shelf, check_identities, check_traffic, read_partner
@@ -70,8 +70,13 @@ def require_site(root: Path, registry: Registry, environ: Mapping[str, str]) -> 
 
 def load_snapshot(snapshot: bytes, registry: Registry, environ: Mapping[str, str]) -> tuple[Site | None, Findings]:
     """A site again as it was, from what `Site.snapshot` kept; its references are those of today."""
+    return judge_source(unpack(snapshot), registry, environ)
+
+
+def judge_source(source: Source, registry: Registry, environ: Mapping[str, str]) -> tuple[Site | None, Findings]:
+    """As `load_site`, of files that need not be in any folder yet."""
     findings = Findings()
-    return _judged(_build(unpack(snapshot), registry, environ, findings), findings)
+    return _judged(_build(source, registry, environ, findings), findings)
 
 
 def data_root(environ: Mapping[str, str]) -> Path:
@@ -232,6 +237,11 @@ def _listener(
         return None
     one = described.get(entry.partner)
     usage = entry.usage or (one.partner.identity.usage if one else "P")
+    if one and entry.usage == "P" and one.partner.status != "live":
+        text = f"partner '{entry.partner}' is {one.partner.status}, so its traffic is test traffic (T, D)"
+        loading.error("CFG319", text, place_of(tree, ["usage"]), "remove `usage`, or bring the partner live")
+    if one and one.partner.status == "draft":
+        return None  # checked, and not opened: a draft has no traffic
     return ListenerConfig(
         name,
         entry.kind,

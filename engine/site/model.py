@@ -76,6 +76,7 @@ class Partner:
     charset: str = ""
     title: str = ""
     runbook: str = ""
+    contacts: Mapping[str, str] = field(default_factory=dict)
 
     def incoming(self, type: str) -> Agreement | None:
         return next((a for a in self.agreements if a.direction == "in" and a.type == type), None)

@@ -6,8 +6,8 @@ destination. A draft is checked as far as it is written, and nothing is sent to 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -47,6 +47,7 @@ class Described:
     tree: Tree
     block: str
     connection: Connection | None = None
+    ways: Mapping[str, Connection] = field(default_factory=dict)  # of both blocks
 
     def place(self, *path: str) -> Mark:
         return place_of(self.tree, path)
@@ -93,8 +94,10 @@ class _Reading:
             self.file.charset,
             self.file.title,
             self.file.runbook,
+            self.file.contacts,
         )
-        return Described(partner, self.tree, block, connection)
+        ways = {name: way for name, (_, way) in connections.items() if way}
+        return Described(partner, self.tree, block, connection, ways)
 
     def _place(self, *path: str) -> Mark:
         return place_of(self.tree, path)
@@ -247,6 +250,21 @@ def check_traffic(described: Mapping[str, Described], loading: Loading) -> None:
         if block == "test" and name in live:
             text = f"the connection '{name}' carries live traffic ({live[name]})"
             loading.error("CFG320", text, mark, "give test traffic a connection of its own")
+    _check_places(described.values(), loading)
+
+
+def _check_places(described: Collection[Described], loading: Loading) -> None:
+    """The same by where connections lead: two names for one folder or address are one way."""
+    live = {place: one for one in described for place in _led_to(one, "live")}
+    for one in described:
+        for place in sorted(_led_to(one, "test") & live.keys()):
+            text = f"test traffic would go where partner '{live[place].partner.name}' has its live traffic"
+            loading.error("CFG320", text, one.place("test", "connection"), "give test traffic a place of its own")
+
+
+def _led_to(one: Described, block: str) -> frozenset[str]:
+    way = one.ways.get(block)
+    return way.places() if way else frozenset()
 
 
 def _uses(one: Described) -> Iterator[tuple[str, str, Mark]]:

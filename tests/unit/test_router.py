@@ -92,3 +92,14 @@ def test_what_no_route_takes_is_refused() -> None:
 def test_a_lane_is_the_documents_own_unless_its_route_orders_by_something_else(order_by: str, lane: str) -> None:
     [stop] = router(Route("one", "requisition", ("erp",), order_by=order_by)).route(WANTED, "ward").stops
     assert lane_key(stop, WANTED, "OR-3") == lane
+
+
+def test_test_traffic_reaches_partners_in_tests_alone() -> None:
+    known = [partner("ward"), partner("erp", "requisition"), partner("trial", "requisition", status="testing")]
+    routes = (Route("both", "requisition", ("erp", "trial")),)
+    both = Router(Site("v", "Clinic", "", ZONE, {one.name: one for one in known}, {}, {}, routes, {}))
+    assert [stop.partner.name for stop in both.route(WANTED, "ward").stops] == ["erp", "trial"]
+    found = both.route(WANTED, "ward", test=True)
+    assert ([stop.partner.name for stop in found.stops], found.rule) == (["trial"], "test_traffic")
+    alone = router(Route("one", "requisition", ("erp",))).route(WANTED, "ward", test=True)
+    assert alone == ([], [], "test_traffic")

@@ -108,6 +108,17 @@ CASES = {
     "test traffic to a live partner": (changed(WARD, "theirs:", "usage: T, theirs:"), "CFG319", f"{WARD}:6:21"),
     "a mistake in the block that is not in use": (
         {WARD: FILES[WARD] + "test: {connection: {folder: {send: /etc}}}\n"}, "CFG206", f"{WARD}:10:36"),
+    "a live door of a partner in tests": (
+        changed(WARD, "status: live", "status: testing\ntest: {}")
+        | changed("config/channels.yaml", "partner: ward\n", "partner: ward\n    usage: P\n"),
+        "CFG319",
+        "config/channels.yaml:7:12",
+    ),
+    "tests into a live folder by another name": (
+        changed(SHOP, "live:", "test:\n  connection: {folder: {send: ./var/./exchange/shop/out}}\nlive:"),
+        "CFG320",
+        f"{SHOP}:6:3",
+    ),
     "no block for the status": (changed(WARD, "status: live", "status: testing"), "CFG103", f"{WARD}:3:9"),
     "test traffic by a live connection": (
         {WARD: FILES[WARD] + "test: {connection: office}\n"}, "CFG320", f"{WARD}:10:20"),

@@ -109,6 +109,14 @@ def test_a_testing_partner_uses_its_test_block_alone(tmp_path: Path) -> None:
     assert "shop" not in site.listeners
 
 
+def test_a_draft_has_no_way_in(tmp_path: Path) -> None:
+    """Its listeners are checked with all others, and not opened."""
+    assert "ward" in good(tmp_path).listeners
+    draft = FILES[WARD].replace("status: live", "status: draft")
+    assert "ward" not in good(tmp_path, {WARD: draft}).listeners
+    assert "shop" not in good(tmp_path, {SHOP: FILES[SHOP].replace("status: live", "status: draft")}).listeners
+
+
 def test_a_draft_needs_no_connection(tmp_path: Path) -> None:
     draft = (
         FILES["partners/office.yaml"]

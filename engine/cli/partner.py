@@ -1,0 +1,105 @@
+"""`hilum partner`: look at partners and bring one on. Each verb's work is imported when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.cli.output import output_options, show, talk
+
+
+@click.group()
+def partner() -> None:
+    """Look at partners, and bring one on: new, test, certify, go-live."""
+
+
+@partner.command("list")
+@output_options
+def list_(form: str | None) -> None:
+    """List the partners of the site: how far each has come, and what it exchanges."""
+    from engine import wiring
+
+    site = wiring.load()
+    rows = [_row(one) for one in site.partners.values()]
+    show(rows, form, ("name", "title", "status", "usage", "documents", "connections", "owner"))
+
+
+def _row(one: Any) -> dict[str, Any]:
+    arrows = {"in": "<", "out": ">"}
+    ways = sorted({agreement.connection for agreement in one.agreements if agreement.connection})
+    return {
+        "name": one.name, "title": one.title, "status": one.status, "usage": one.identity.usage,
+        "documents": [f"{agreement.type}{arrows[agreement.direction]}" for agreement in one.agreements],
+        "connections": ways, "owner": one.owner, "contacts": dict(one.contacts),
+    }  # fmt: skip
+
+
+@partner.command("show")
+@click.argument("name")
+@click.option("--origin", is_flag=True, help="Say which line of which file each value comes from.")
+@output_options
+def show_(name: str, origin: bool, form: str | None) -> None:
+    """Show every value that counts for a partner, after its template. Secrets are never shown."""
+    from engine import wiring
+    from engine.positions import Findings
+    from engine.site.effective import partner_names, settings
+    from engine.site.reference import site_root
+    from engine.site.source import read_source
+
+    source = read_source(site_root(os.environ), Findings())
+    known(name, partner_names(source))
+    rows = [setting._asdict() for setting in settings(source, name, wiring.registry())]
+    if not rows:
+        talk(f"partners/{name}.yaml cannot be read; `hilum check` says why")
+        sys.exit(3)
+    show(rows, form, ("key", "value", "place") if origin else ("key", "value"))
+
+
+def known(name: str, names: Collection[str]) -> None:
+    """Exit 5, with the nearest name, for a partner there is not."""
+    from engine.positions import did_you_mean
+
+    if name not in names:
+        hint = did_you_mean(name, names) or f"there is: {', '.join(sorted(names)[:12]) or 'none'}"
+        talk(f"no partner is called {name}. {hint}")
+        sys.exit(5)
+
+
+def site_folder() -> Path:
+    from engine.site.reference import site_root
+
+    return site_root(os.environ)
+
+
+@partner.command("new")
+@click.argument("name")
+@click.option("--template", help="A file of partners/templates to start from; needed when there are several.")
+@click.option("--isa", metavar="QUALIFIER:ID", help="Who they are: ISA05 and ISA06, such as 01:081234567.")
+@click.option("--gs", metavar="CODE", help="Their application code, GS02; as in ISA06 when not given.")
+@click.option("--test-isa", metavar="QUALIFIER:ID", help="Who they are in tests, when that differs.")
+@click.option("--test-gs", metavar="CODE", help="Their application code in tests, when that differs.")
+@click.option("--title", help="Their name as people say it.")
+@click.option("--contact", help="Mail address of their EDI desk.")
+@click.option("--code", help="What the ERP calls them: becomes a row of its table of suppliers.")
+@click.option("--connection", help="`folder`, or a name of config/connections.yaml.  [default: folder]")
+@click.option("--test-connection", help="The same for tests.")
+@click.option("--separators", help="Element, component, segment, and what follows it, such as '*>~'.")
+@click.option("--table", "tables", multiple=True, metavar="NAME=FILE", help="Rows to begin a code table with.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be written.")
+def new_(name: str, tables: tuple[str, ...], dry_run: bool, **given: Any) -> None:
+    """Write partners/NAME.yaml and its code tables from a template, as a draft. Asks on a terminal for the rest."""
+    from engine.cli.partner_new import new
+
+    sys.exit(new(name, given, [_table(word) for word in tables], dry_run))
+
+
+def _table(word: str) -> tuple[str, bytes]:
+    table, equals, file = word.partition("=")
+    if not equals or not Path(file).is_file():
+        raise click.BadParameter(f"{word} is no NAME=FILE with a file that is there", param_hint="--table")
+    return table, Path(file).read_bytes()
