@@ -20,6 +20,7 @@ LENGTH: Final = struct.Struct("<Q")
 _RECORDS: Final = {(kind.__module__, kind.__qualname__): kind for kind in (Slot, Expectation)}
 Fields = tuple[Any, ...]
 _KEYS: Final = NewMessage._fields.index("keys")
+_SIZE: Final = len(Message._fields)
 
 _message = partial(record, Message)
 _key, _template_key = partial(record, Key), partial(record, TemplateKey)
@@ -47,13 +48,14 @@ class _Unpickler(pickle.Unpickler):
 
 # --- there -----------------------------------------------------------------------------------------------------------
 def question(work: Work) -> Fields:
-    return tuple(work.message)
+    return (*work.message, work.step) if work.step else tuple(work.message)
 
 
 def asked(fields: Fields) -> Work:
     """As much of the work as deciding it takes."""
-    message = _message(fields)
-    return Work(0, "process", "", 0, 0, message.seq, message)
+    step = fields[_SIZE] if len(fields) > _SIZE else ""
+    message = _message(fields[:_SIZE] if step else fields)
+    return Work(0, "process", "", 0, 0, message.seq, message, None, step)
 
 
 # --- back ------------------------------------------------------------------------------------------------------------
@@ -64,17 +66,19 @@ def answer(outcome: Outcome) -> Fields:
         new[_KEYS] = [*map(tuple, new[_KEYS])]
     documents, keys = [*map(tuple, outcome.documents)], [*map(tuple, outcome.keys)]
     exceptions = [*map(tuple, outcome.exceptions)] if outcome.exceptions else ()
-    return outcome.state, outcome.rule, documents, messages, keys, exceptions, outcome.warnings
+    step = outcome.step if outcome.status == "more" else None
+    return outcome.state, outcome.rule, documents, messages, keys, exceptions, outcome.warnings, step
 
 
 def answered(work: Work, fields: Fields, site: str) -> Outcome:
     """The outcome again. site: the version of the worker's."""
-    state, rule, documents, messages, keys, exceptions, warnings = fields
+    state, rule, documents, messages, keys, exceptions, warnings, step = fields
     for new in messages:
         new[_KEYS] = tuple(map(_template_key, new[_KEYS]))
     return _outcome(
         (
-            work, "done", 0, state, rule, tuple(map(_document, documents)), tuple(map(_delivery, messages)),
-            tuple(map(_key, keys)), (), tuple(map(_exception, exceptions)), (), None, None, (), site, warnings,
+            work, "done" if step is None else "more", 0, state, rule, tuple(map(_document, documents)),
+            tuple(map(_delivery, messages)), tuple(map(_key, keys)), (), tuple(map(_exception, exceptions)), (), None,
+            None, (), site, warnings, step or "",
         )
     )  # fmt: skip

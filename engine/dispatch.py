@@ -1,4 +1,4 @@
-"""Claims received messages lane by lane, runs the pipeline over them in order, commits what it decided.
+"""Claims received messages lane by lane, has each decided, in order, and commits what was decided.
 
 Work is claimed in rounds, and a few rounds go on at once; the store keeps a lane closed until its commit is through.
 The pipeline is plain code on the event loop, so a slice of it never runs longer than `_SLICE`.
@@ -9,17 +9,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
-from engine import correlate, ids, logs, pipeline
-from engine.errors import Refused, Unavailable
+from engine import correlate, logs, portions
+from engine.deciding import DEFECT, Beside, Deciding
+from engine.errors import Unavailable
 from engine.intake import Verdicts
 from engine.pace import Pace
-from engine.planner import Planner
 from engine.plugin import Format
 from engine.site.model import Site
-from engine.store.contract import NewException, Outcome, Settle, Store, Work
-from engine.store.records import Awaited, AwaitedNeed
+from engine.store.contract import Outcome, Settle, Store, Work
+from engine.store.records import Awaited
 from engine.supervise import forever
 
 _SLICE = 0.001  # seconds of pipeline between two breaths of the event loop
@@ -29,18 +28,6 @@ _ROUNDS = 12  # going on at once: while one is committed, the next is being deci
 _LANES = 8  # of a round; the others are for the next
 _ROUND_BYTES = 1 << 20  # of a round's messages; a larger one goes alone
 _PULL = 256
-_THREAD = 5_000  # messages of a thread looked through for what a replayed message has caused before
-_DEFECT = "internal.defect"
-
-
-class Beside(Protocol):
-    """Who decides in our stead, outside the event loop; None for what is left to us.
-
-    busy: what it is asked now would wait a while for what it was asked before.
-    """
-
-    async def outcomes(self, works: Sequence[Work]) -> list[Outcome | None]: ...
-    def busy(self) -> bool: ...
 
 
 class Dispatch:
@@ -55,14 +42,12 @@ class Dispatch:
         beside: Beside | None = None,
     ) -> None:
         self._store = store
-        self._site = site
-        self._formats = formats
         self._verdicts = verdicts
         self._beside = beside
-        self._planner = Planner(site(), formats, ids.new_id)
         self._tasks: list[asyncio.Task[None]] = []
         self._commits: set[asyncio.Task[bool]] = set()
         self._turn = asyncio.Lock()  # one round decides at a time, or each would take the others for senders
+        self._deciding = Deciding(store, site, formats, self._turn, beside)
         self._claiming = asyncio.Lock()  # one round claims at a time, or all would together claim too much
         self._pace = Pace(verdicts)
 
@@ -93,15 +78,23 @@ class Dispatch:
 
     async def _decided(self, works: Sequence[Work]) -> list[Outcome]:
         try:
-            decided = await self._decided_beside(works)
-            whole = [outcome for outcome in decided if outcome is not None]
-            if len(whole) == len(works):
-                return whole
-            async with self._turn:
-                return await self._decided_here(works, decided)
+            large = [work for work in works if self._deciding.is_large(work)]
+            if not large:
+                return await self._decided_small(works)
+            small = [work for work in works if work not in large]
+            outcomes = [await self._deciding.large(work) for work in large]
+            return outcomes + (await self._decided_small(small) if small else [])
         except BaseException:
             await self._store.release(works)
             raise
+
+    async def _decided_small(self, works: Sequence[Work]) -> list[Outcome]:
+        decided = await self._decided_beside(works)
+        whole = [outcome for outcome in decided if outcome is not None]
+        if len(whole) == len(works):
+            return whole
+        async with self._turn:
+            return await self._decided_here(works, decided)
 
     async def _decided_beside(self, works: Sequence[Work]) -> list[Outcome | None]:
         """What a person asked for needs the store, and is for us; so is a round for which we have time."""
@@ -122,7 +115,7 @@ class Dispatch:
         outcomes: list[Outcome] = []
         began = time.perf_counter()
         for work, outcome in zip(works, decided, strict=True):
-            outcomes.append(outcome or await self._decide(work))
+            outcomes.append(outcome or await self._deciding.decide(work))
             if time.perf_counter() - began > _SLICE:
                 began = await self._give_way()
         return outcomes
@@ -146,7 +139,7 @@ class Dispatch:
         waited = self._verdicts.waited()
         done = [result.status == "done" for result in committed]
         for outcome, kept in zip(outcomes, done, strict=True):
-            if kept and (waited or outcome.exceptions):
+            if kept and outcome.status != "more" and (waited or outcome.exceptions):
                 self._tell(outcome)
         return all(done)  # what is not: the facts changed meanwhile, and it is back in its lane, to be planned again
 
@@ -160,14 +153,14 @@ class Dispatch:
             return True
         (outcome,) = outcomes
         logs.failure("defect", error, message=outcome.work.message.id)
-        if any(found.code == _DEFECT for found in outcome.exceptions):
+        if any(found.code == DEFECT for found in outcome.exceptions):
             return True  # not even its exception can be kept: it stays claimed, and its lane waits for a restart
-        return await self._commit([self._failed(outcome.work, error)])
+        return await self._commit([self._deciding.failed(outcome.work, error)])
 
     def _tell(self, outcome: Outcome) -> None:
         if outcome.exceptions:
             logs.info("exception", message=outcome.work.message.id, code=outcome.exceptions[0].code)
-        self._verdicts.settle(outcome.work.subject, _refusal(outcome))
+        self._verdicts.settle(outcome.work.subject, portions.refusal(outcome))
 
     async def _give_way(self) -> float:
         """Let the loop turn; while messages arrive, until it has nothing else to do: senders wait for their answers,
@@ -180,57 +173,6 @@ class Dispatch:
             now = time.perf_counter()
             if now - before < _BREATH or now - began > _MOST_TURNS or not self._verdicts.accepting():
                 return now
-
-    async def _decide(self, work: Work) -> Outcome:
-        """The pipeline around one message. A defect of ours becomes an exception, never a lost message."""
-        try:
-            return await self._plan(work)
-        except Unavailable:
-            raise
-        except Exception as error:
-            logs.failure("defect", error, message=work.message.id)
-            return self._failed(work, error)
-
-    def _failed(self, work: Work, error: Exception) -> Outcome:
-        text = f"Hilum itself failed on this message ({type(error).__name__}); the bytes are kept"
-        context = {"partner": work.message.partner, "channel": work.message.channel}
-        found = NewException(_DEFECT, text, "", context)
-        return Outcome(work, state="exception", exceptions=(found,), site=self._site().version)
-
-    def _present(self) -> Planner:
-        """The planner of the site as it is now."""
-        site = self._site()
-        if self._planner.site is not site:
-            self._planner = Planner(site, self._formats, ids.new_id)
-        return self._planner
-
-    async def _plan(self, work: Work) -> Outcome:
-        planner, now = self._present(), ids.now()
-        if work.step.startswith("resend:"):
-            return await self._plan_again(work, planner, now)
-        reading = pipeline.read(work.message, planner, again=work.step == "replay")
-        facts: dict[AwaitedNeed, Sequence[Awaited]] = {}
-        if reading.needs:
-            facts = dict(zip(reading.needs, await self._store.facts(reading.needs), strict=True))
-        before = await self._before(work.subject) if work.step == "replay" else pipeline.NOTHING
-        return pipeline.plan(work, reading, facts, planner, now=now, before=before)
-
-    async def _before(self, seq: int) -> pipeline.Before:
-        """What earlier runs made of a message."""
-        thread = await self._store.thread([seq], limit=_THREAD)
-        caused = {edge.target for edge in thread.edges if edge.source == seq and edge.kind != "reply"}
-        return pipeline.Before(
-            tuple(row for row in thread.documents if row.message == seq),
-            tuple(row for row in thread.deliveries if row.delivery.message in caused),
-        )
-
-    async def _plan_again(self, work: Work, planner: Planner, now: int) -> Outcome:
-        record = await self._store.delivery(int(work.step.partition(":")[2]))
-        rows = await self._store.documents([record.document]) if record and record.document else []
-        if record is None or not rows:
-            refusal = Refused("route.none", "there is no document to send again")
-            return Outcome(work, state="exception", exceptions=(NewException(refusal.code, refusal.text),))
-        return pipeline.plan_again(work, rows[0], record.delivery.destination, record.delivery.id, planner, now=now)
 
     async def _deadlines(self) -> None:
         """Acknowledgements whose time has come and that are still awaited become exceptions, once."""
@@ -255,11 +197,3 @@ def _expired(work: Work, row: Awaited | None) -> Outcome:
     logs.info("overdue", delivery=row.delivery, kind=row.kind, partner=row.partner)
     settle = Settle(row.id, "overdue", "awaited")
     return Outcome(work, settles=(settle,), exceptions=(correlate.overdue(row),))
-
-
-def _refusal(outcome: Outcome) -> Refused | None:
-    """What the sender is told who waits for it: an exception of a delivery is none of the message."""
-    for found in outcome.exceptions:
-        if found.new_delivery is None and found.delivery is None:
-            return Refused(found.code, found.text, place=found.place, status=found.context.get("status", ""))
-    return None

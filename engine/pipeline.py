@@ -84,29 +84,42 @@ def read(message: Message, planner: Planner, *, again: bool = False) -> Reading:
     """
     partner = planner.site.partners.get(message.partner)
     if partner is None:
-        return _unread(Refused("route.partner", f"partner {message.partner} is no longer in the site"))
+        return unread(Refused("route.partner", f"partner {message.partner} is no longer in the site"))
     if message.type == UNREAD_REPLY:
-        return _unread(rule=UNREAD_RULE)
+        return unread(rule=UNREAD_RULE)
     profile = planner.profile(partner.name, message.channel, message.type)
     format = planner.format(message.format)
-    refused = [unit.refusal for unit in format.split(message.body, profile) if unit.refusal] if again else []
+    refused = refusals(message, planner) if again else ()
     if refused:
-        return _unread(*refused)
+        return unread(*refused)
     try:
         opened = format.open(message.body, profile)
     except Refused as refusal:
-        return _unread(refusal)
-    needs = [_receipt_need(partner.name, receipt) for receipt in opened.receipts] if opened.receipts else []
+        return unread(refusal)
+    return read_opened(opened, message, planner)
+
+
+def read_opened(opened: Opened, message: Message, planner: Planner) -> Reading:
+    """Map what a message holds, or a portion of it. Its partner is one of the site."""
+    partner = message.partner
+    needs = [_receipt_need(partner, receipt) for receipt in opened.receipts] if opened.receipts else []
     reading = Reading([*opened.problems], opened, [], needs, [], [*opened.warnings])
-    _, context = planner.moment(partner.name, message.at // 1_000_000)  # a replay reads the same document
+    _, context = planner.moment(partner, message.at // 1_000_000)  # a replay reads the same document
     for part in opened.parts:
-        _read_part(part, reading, partner.name, planner, context)
+        _read_part(part, reading, partner, planner, context)
     if len(needs) > 1:
         needs[:] = dict.fromkeys(needs)
     return reading
 
 
-def _unread(*problems: Refused, rule: str = "") -> Reading:
+def refusals(message: Message, planner: Planner) -> Sequence[Refused]:
+    """What the door would refuse a message for, as the site is now."""
+    profile = planner.profile(message.partner, message.channel, message.type)
+    return [unit.refusal for unit in planner.format(message.format).split(message.body, profile) if unit.refusal]
+
+
+def unread(*problems: Refused, rule: str = "") -> Reading:
+    """Of a message that nothing can be read of, or nothing is to be."""
     return Reading(list(problems), _UNOPENED, [], [], [], [], rule)
 
 

@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from engine.errors import Refused
 from engine.message import Delivery, Facts, Message, Template, Unit
@@ -227,6 +227,29 @@ class Format(Protocol):
 
     def envelop(self, nodes: Sequence[Node], envelope: Envelope) -> Enveloped:
         """Wrap written trees. Raises Refused at the place of a value the format cannot carry."""
+        ...
+
+
+class Portion(NamedTuple):
+    """Some of a message's content. used: bytes of the window that it took. state: for the next; done: there is none."""
+
+    opened: Opened
+    used: int
+    state: str
+    done: bool = False
+
+
+@runtime_checkable
+class Portioned(Protocol):
+    """A format whose messages may be long, and that can open one in portions."""
+
+    def open_portion(self, window: bytes, state: str, profile: Profile, *, last: bool) -> Portion:
+        """Parse and judge what comes next; all portions together hold what `open` would find in the whole.
+
+        window: the bytes from where the last portion ended. state: what that left, empty for the first. last: nothing
+        comes behind the window. A portion that used nothing and is not done needs a longer window. Raises Refused when
+        nothing more of the message can be used.
+        """
         ...
 
 

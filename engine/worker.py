@@ -13,7 +13,7 @@ import signal
 import sys
 from typing import Any, BinaryIO
 
-from engine import ids, pipeline, wiring
+from engine import ids, pipeline, portions, wiring
 from engine.crossing import LENGTH, answer, asked, frame, unframe
 from engine.planner import Planner
 from engine.site.load import load_snapshot
@@ -45,12 +45,27 @@ def main() -> None:
 def decide(work: Work, planner: Planner) -> Outcome | None:
     """None for what only the parent can decide, or must fail at."""
     try:
+        if work.message.size > len(work.message.body):
+            return _decide_portion(work, planner)
         reading = pipeline.read(work.message, planner)
         if reading.needs:
             return None  # facts of the store
         return pipeline.plan(work, reading, {}, planner, now=ids.now())
     except Exception:
         return None
+
+
+def _decide_portion(work: Work, planner: Planner) -> Outcome | None:
+    at = portions.progress(work.step)
+    found = portions.read(work.message, at, planner)
+    if found is None:
+        return None  # it needs a wider window
+    reading, portion = found
+    return (
+        None
+        if reading.needs
+        else portions.outcome(pipeline.plan(work, reading, {}, planner, now=ids.now()), portion, at)
+    )
 
 
 def _sole_stdout() -> BinaryIO:

@@ -22,7 +22,8 @@ from engine.store.contract import Outcome, Work
 from engine.supervise import forever
 
 COMMAND = (sys.executable, "-m", "engine.worker")
-_WORTH = 8  # messages that are worth the way to the worker and back
+_WORTH = 8  # messages that are worth the way to the worker and back ...
+_LONG = 32 << 10  # ... or so many bytes
 _LARGE = 1 << 20  # bytes that are not: the event loop would stand still while it packs and unpacks them
 _ENOUGH = 3  # rounds: it does not run out of them while we decide one
 _PATIENCE = 1.5  # seconds without a word from a worker that was asked, after which nobody waits for it ...
@@ -187,7 +188,8 @@ class Workers:
 
 
 def _is_worth(works: Sequence[Work]) -> bool:
-    return len(works) >= _WORTH and sum([work.message.size for work in works]) <= _LARGE
+    size = sum([len(work.message.body) for work in works])
+    return (len(works) >= _WORTH or size >= _LONG) and size <= _LARGE
 
 
 async def _receive(source: asyncio.StreamReader) -> Any:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
 from engine.message import Delivery, Message
+from engine.store.contract import LARGE
 from engine.store.lanes import Item, Lanes
 from engine.store.pulling import Loaded
 
@@ -130,7 +131,7 @@ class Backlog:
         if item.message is None:
             return False
         size = ITEM + item.message.size
-        if self._kept + size > self._memory:
+        if self._kept + size > self._memory or (item.message.size > LARGE and item.delivery is None):
             item.message = item.delivery = None
             return False
         self._kept += size

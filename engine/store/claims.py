@@ -63,6 +63,8 @@ class Claims:
                 given.pop(id, None)
             if kind != DEADLINE:
                 self._backlogs[kind].done(ids)
+        for id, step in effects.steps:
+            self._backlogs["process"].lanes.go_on(id, step)
         for kind, id, at in effects.postponed:
             self._given[kind].pop(id, None)
             self._backlogs[kind].postpone(id, at)

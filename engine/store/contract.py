@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from engine.plugin import TemplateKey
 
 MANY = 1 << 30
+LARGE = 1 << 20  # bytes: work to process a larger message comes without its body
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -85,8 +86,9 @@ class Work(NamedTuple):
     """A claimed piece of work with all it needs, so that the hot path reads nothing more.
 
     kind: process (subject: message seq) | deliver (subject: delivery id) | deadline (subject: acknowledgement id).
-    message: the message to process or deliver, body included; for a deadline, the message awaited upon, without body.
-    step: for `process`: empty, `replay` or `resend:<delivery id>` when a person asked for it.
+    message: the message to process or deliver, body included; for a deadline, the message awaited upon, without body,
+    and so one to process that is LARGE.
+    step: for `process`: empty, `replay` or `resend:<delivery id>` when a person asked for it, or what an outcome said.
     """
 
     id: int
@@ -172,8 +174,9 @@ class Attempt(NamedTuple):
 class Outcome(NamedTuple):
     """All that one piece of work led to; committed whole or not at all.
 
-    status: done | retry (at `at`) | dead (delivery failed for good). For `process` work `state` is the message's new
-    state (processed | filtered | exception) and `rule` the name of what filtered it.
+    status: done | retry (at `at`) | dead (delivery failed for good) | more (`process` only: all this stands, and the
+    work goes on at once, at `step`). For `process` work that ends `state` is the message's new state (processed |
+    filtered | exception) and `rule` the name of what filtered it.
     keys: more keys for the message itself. edges: (from seq, to seq, kind) to existing messages.
     reply: the receiver's answer, stored as a message caused by the delivery's message (edge kind `reply`).
     resolves: exception ids closed by this outcome.
@@ -196,6 +199,7 @@ class Outcome(NamedTuple):
     resolves: tuple[int, ...] = ()
     site: str = ""
     warnings: tuple[str, ...] = ()
+    step: str = ""
 
 
 class Committed(NamedTuple):
@@ -217,6 +221,10 @@ class StoreReader(Protocol):
 
     async def body(self, seq: int) -> bytes:
         """The bytes, checked against their SHA-256. Raises Unavailable (`store.corrupt`) when they do not match."""
+        ...
+
+    async def window(self, seq: int, start: int, length: int) -> bytes:
+        """So many bytes of a body, or as many as there are. One that starts at 0 is checked as `body` is, whole."""
         ...
 
     async def find(self, search: Search) -> Page: ...

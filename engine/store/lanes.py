@@ -119,6 +119,12 @@ class Lanes:
             self._unclaim(item, self._lanes[item.lane])
         return item
 
+    def go_on(self, id: int, step: str) -> None:
+        """A piece is at another step now."""
+        item = self._items.get(id)
+        if item is not None:
+            item.step = step
+
     def release(self, id: int) -> Item | None:
         item = self._items.get(id)
         if item is not None:

@@ -199,6 +199,9 @@ def _process(tx: Transaction, outcome: Outcome) -> None:
     if tx.is_arrival(work.subject):
         _file(tx, outcome)
         return
+    if outcome.status == "more":
+        tx.go_on(work.id, outcome.step)
+        return
     if outcome.status == "retry":
         tx.postpone_work("process", work.id, outcome.at)
         return
@@ -224,9 +227,10 @@ def _state(outcome: Outcome) -> str:
 def _file(tx: Transaction, outcome: Outcome) -> None:
     """The first thing that becomes of a message."""
     work = outcome.work
-    if outcome.status == "retry":
+    if outcome.status in {"retry", "more"}:
+        at = outcome.at if outcome.status == "retry" else tx.now
         tx.file(work, "received")
-        tx.postpone_arrival(Item(work.id, work.lane, work.priority, outcome.at, work.subject))
+        tx.postpone_arrival(Item(work.id, work.lane, work.priority, at, work.subject, outcome.step))
         return
     state = _state(outcome)
     tx.file(work, state, rule=outcome.rule, site=outcome.site, warnings=outcome.warnings)

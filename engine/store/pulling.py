@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from engine.message import Delivery, Message
 from engine.store import reading
-from engine.store.contract import Work
+from engine.store.contract import LARGE, MANY, Work
 from engine.store.lanes import Item
 from engine.store.reading import ids, rows
 from engine.store.sql import CHUNKS
@@ -41,7 +41,7 @@ def load_items(con: sqlite3.Connection, kind: str, items: Sequence[Item], most: 
     """Messages with their bodies, and deliveries, by work id: the first, and others up to so many bytes in all."""
     subjects = [item.subject for item in items]
     if kind == "process":
-        loaded = load_messages(con, subjects, most)
+        loaded = load_messages(con, subjects, most, LARGE)
         return {item.id: loaded[item.subject] for item in items if item.subject in loaded}
     deliveries = {row[0]: reading.delivery(row) for row in rows(con, "deliveries_by_id", ids(subjects))}
     loaded = load_messages(con, [deliveries[subject].message for subject in subjects], most)
@@ -54,12 +54,14 @@ def load_items(con: sqlite3.Connection, kind: str, items: Sequence[Item], most: 
     return found
 
 
-def load_messages(con: sqlite3.Connection, seqs: Sequence[int], most: int) -> dict[int, Loaded]:
+def load_messages(con: sqlite3.Connection, seqs: Sequence[int], most: int, large: int = MANY) -> dict[int, Loaded]:
+    """large: bytes beyond which a message comes without its body."""
     found = {m.seq: m for m in reading.messages(con, seqs)}
     sizes = accumulate(found[seq].size for seq in seqs)
     fit = [seq for position, (seq, size) in enumerate(zip(seqs, sizes, strict=True)) if not position or size <= most]
-    bodies = load_bodies(con, set(fit))  # two pieces of work may be about the same message
-    return {seq: _checked(found[seq], bodies.get(seq)) for seq in fit}
+    whole = {seq for seq in fit if found[seq].size <= large}  # two pieces of work may be about the same message
+    bodies = load_bodies(con, whole)
+    return {seq: _checked(found[seq], bodies.get(seq)) if seq in whole else Loaded(found[seq]) for seq in fit}
 
 
 def load_bodies(con: sqlite3.Connection, seqs: Collection[int]) -> dict[int, bytes]:

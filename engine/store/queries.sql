@@ -75,6 +75,9 @@ DELETE FROM work WHERE id IN (SELECT value FROM json_each(?))
 -- name: postpone_work
 UPDATE work SET due_at = v.column2 FROM ({rows}) AS v WHERE work.id = v.column1
 
+-- name: step_work
+UPDATE work SET step = v.column2 FROM ({rows}) AS v WHERE work.id = v.column1
+
 -- name: set_message_states
 UPDATE messages SET state = v.column2, rule = v.column3, site = coalesce(v.column4, site),
                     warnings = coalesce(v.column5, warnings)

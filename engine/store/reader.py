@@ -89,6 +89,9 @@ class Reader:
     async def body(self, seq: int) -> bytes:
         return await self.read(reading.body, seq)
 
+    async def window(self, seq: int, start: int, length: int) -> bytes:
+        return await self.read(reading.window, seq, start, length)
+
     async def find(self, search: Search) -> Page:
         return await self.read(reading.find, search)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -22,7 +22,7 @@ from engine.store.records import (
     Search,
     StoredDocument,
 )
-from engine.store.sql import CHUNKS, queries
+from engine.store.sql import CHUNK, CHUNKS, queries
 
 Row = tuple[Any, ...]
 
@@ -101,19 +101,42 @@ def get(con: sqlite3.Connection, seq: int) -> Message | None:
 
 def body(con: sqlite3.Connection, seq: int) -> bytes:
     """Raises KeyError for an unknown message, Unavailable (`store.corrupt`) for altered bytes."""
+    chunks: list[bytes] = []
+    _check(con, seq, chunks.append)
+    return b"".join(chunks)
+
+
+def window(con: sqlite3.Connection, seq: int, start: int, length: int) -> bytes:
+    """Raises as `body` does; what does not start at 0 has been checked with what did."""
+    if not start:
+        _check(con, seq, lambda _: None)
+    first = start // CHUNK
+    with closing(_chunks(con, seq, first, (start + length - 1) // CHUNK)) as chunks:
+        whole = b"".join([chunk for (chunk,) in chunks])
+    return whole[start - first * CHUNK :][:length]
+
+
+def _check(con: sqlite3.Connection, seq: int, keep: Callable[[bytes], object]) -> None:
+    """Every chunk of a body through `keep`, one at a time."""
     known = get(con, seq)
     if known is None:
         raise KeyError(f"M{seq}")
-    try:
-        chunks = rows(con, "body_chunks", {"first": seq * CHUNKS, "last": seq * CHUNKS + CHUNKS - 1})
-    except sqlite3.DatabaseError as error:
-        raise corrupt(seq) from error
     import hashlib  # not above: most looking asks for no body, and OpenSSL takes long to load
 
-    whole = b"".join(chunk for (chunk,) in chunks)
-    if hashlib.sha256(whole).digest() != known.sha256:
+    digest = hashlib.sha256()
+    try:
+        with closing(_chunks(con, seq, 0, CHUNKS - 1)) as chunks:
+            for (chunk,) in chunks:
+                digest.update(chunk)
+                keep(chunk)
+    except sqlite3.DatabaseError as error:
+        raise corrupt(seq) from error
+    if digest.digest() != known.sha256:
         raise corrupt(seq)
-    return whole
+
+
+def _chunks(con: sqlite3.Connection, seq: int, first: int, last: int) -> sqlite3.Cursor:
+    return con.execute(queries()["body_chunks"], {"first": seq * CHUNKS + first, "last": seq * CHUNKS + last})
 
 
 def corrupt(seq: int) -> Unavailable:

@@ -26,6 +26,7 @@ ORDER = (
     "add_sites", "add_arrivals", "add_messages", "add_bodies", "add_keys", "add_edges", "add_documents",
     "add_deliveries", "add_acknowledgements", "add_exceptions", "add_work", "add_attempts", "add_audit",
     "set_message_states", "set_delivery_states", "settle_acknowledgements", "check_acknowledgements", "postpone_work",
+    "step_work",
 )  # fmt: skip
 LARGEST_CONTROL_NUMBER = 999_999_999  # ISA13 and GS06 have nine digits; the next one is 1
 
@@ -48,6 +49,7 @@ class Effects:
     added: defaultdict[str, list[Item]] = field(default_factory=lambda: defaultdict(list))  # by kind, ids ascending
     done: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))  # ids, by kind
     postponed: list[tuple[str, int, int]] = field(default_factory=list)
+    steps: list[tuple[int, str]] = field(default_factory=list)  # of `process` work that goes on
     next_check: int | None = None  # a deadline may be due from then on
 
     def check_at(self, at: int) -> None:
@@ -186,10 +188,17 @@ class Transaction:
         self.add("postpone_work", (id, at))
         self.effects.postponed.append((kind, id, at))
 
+    def go_on(self, id: int, step: str) -> None:
+        self.add("step_work", (id, step))
+        self.effects.steps.append((id, step))
+        self.effects.postponed.append(("process", id, self.now))
+
     def postpone_arrival(self, item: Item) -> None:
-        """The work of a filed arrival gets its own row, due later."""
+        """The work of a filed arrival gets its own row, due later or at another step."""
         self.add("add_work", (item.id, "process", item.lane, item.priority, item.due_at, item.subject, item.step))
         self.effects.postponed.append(("process", item.id, item.due_at))
+        if item.step:
+            self.effects.steps.append((item.id, item.step))
 
     def await_acknowledgements(self, delivery: int) -> None:
         self._awaiting.append(delivery)
@@ -245,8 +254,9 @@ class Transaction:
         if len(body) <= CHUNK:
             rows.append((seq * CHUNKS, 0, body))
             return
+        whole = memoryview(body)  # a large body must not stand in memory twice
         for number, start in enumerate(range(0, len(body), CHUNK)):
-            rows.append((seq * CHUNKS + number, 0, body[start : start + CHUNK]))
+            rows.append((seq * CHUNKS + number, 0, whole[start : start + CHUNK]))
 
     def _write_expectations(self) -> None:
         if self._awaiting:

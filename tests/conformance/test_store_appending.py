@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from engine.store.contract import NewException, Outcome, Store
+from engine.store.contract import LARGE, NewException, Outcome, Store
 from tests.conformance.stores_kit import Make, on
 from tests.store_kit import (
     Clock,
@@ -50,7 +50,21 @@ def test_large_and_empty_bodies_come_back_whole(make: Make) -> None:
         bodies = [b"", b"x" * (1 << 20), bytes(range(256)) * 9000, b"y" * ((1 << 20) + 1)]
         rows = await store.append([incoming(n, raw=raw) for n, raw in enumerate(bodies)])
         assert [await store.body(row.seq) for row in rows] == bodies
-        assert [work.message.body for work in await claim(store, "process")] == bodies
+        works = await claim(store, "process")
+        assert [(work.message.size, work.message.body) for work in works] == [
+            (len(body), body if len(body) <= LARGE else b"") for body in bodies
+        ]
+
+    on(make, test)
+
+
+def test_a_window_of_a_body_is_what_stands_there(make: Make) -> None:
+    async def test(store: Store, _: Clock) -> None:
+        body = bytes(range(256)) * 9000
+        (row,) = await store.append([incoming(1, raw=body)])
+        places = [(0, 10), (0, len(body) + 5), (LARGE - 3, 6), (LARGE, 1), (LARGE + 1, LARGE + 7), (len(body), 4)]
+        for start, length in places:
+            assert await store.window(row.seq, start, length) == body[start : start + length]
 
     on(make, test)
 

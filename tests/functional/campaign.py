@@ -132,9 +132,13 @@ async def _until(daemon: Running, condition: Callable[[], bool], what: str, paus
 
 
 async def _settle(stage: Scene, daemon: Running) -> None:
-    """Let the daemon finish what it holds; a daemon with a defect may never."""
-    with contextlib.suppress(NotReady):
-        await asyncio.to_thread(stage.settled, 2 * PATIENCE)
+    """Let the daemon finish what it holds, as long as it gets on with it; a daemon with a defect may never."""
+    left, before = 0, -1
+    while left != before:
+        before = left
+        with contextlib.suppress(NotReady):
+            await asyncio.to_thread(stage.settled, PATIENCE)
+        left = await asyncio.to_thread(stage.moving)
     await asyncio.to_thread(daemon.stop, PATIENCE)
 
 

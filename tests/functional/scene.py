@@ -95,12 +95,13 @@ class Scene:
         """Wait until nothing is in flight; the ledger then."""
 
         def settled() -> bool:  # the counters are cheap to ask; the ledger counts every message, and has the last word
-            return self._moving() == 0 and self.ledger()["in_flight"] == 0
+            return self.moving() == 0 and self.ledger()["in_flight"] == 0
 
         self.until(settled, "nothing in flight", timeout)
         return self.ledger()
 
-    def _moving(self) -> int:
+    def moving(self) -> int:
+        """What the daemon has still to do, as its counters tell."""
         stats = self.read(lambda store: store.stats())
         return int(stats["in_flight"]) + sum(stats["deliveries"][state] for state in ("planned", "retrying", "held"))
 

@@ -19,6 +19,7 @@ import channels
 from channels.simulate.requisitions import Plan, Requisition, messages
 from channels.simulate.words import load as load_words
 from engine import pipeline, wiring
+from engine.deciding import Deciding
 from engine.dispatch import Dispatch
 from engine.errors import Refused, Unavailable
 from engine.intake import Reception, Verdicts
@@ -229,7 +230,7 @@ class Watched:
 
 def test_large_messages_are_not_all_claimed_at_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a dozen senders of large messages would fill the memory."""
-    large, senders = 3_000_000, 12
+    large, senders = 900_000, 24
 
     async def playing() -> None:
         async with temporary_store() as store, asyncio.timeout(120):
@@ -343,7 +344,7 @@ def fail_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: Exc
 
 
 @pytest.mark.parametrize("size", [1, 256])  # each message is committed alone; all are committed together
-@pytest.mark.parametrize(("owner", "name", "at"), [(Dispatch, "_plan", 5), (SqliteStore, "commit", 1)])
+@pytest.mark.parametrize(("owner", "name", "at"), [(Deciding, "_plan", 5), (SqliteStore, "commit", 1)])
 def test_what_an_unavailable_store_interrupts_is_done_again(
     owner: type, name: str, at: int, size: int, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

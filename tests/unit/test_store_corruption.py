@@ -51,6 +51,8 @@ def test_an_altered_body_is_refused(path: Path) -> None:
             await reader.body(7)
         assert caught.value.code == "store.corrupt"
         assert "M7" in caught.value.text
+        with pytest.raises(Unavailable, match="M7"):
+            await reader.window(7, 0, 10)
         assert await reader.body(8) == BODIES[8]
         await reader.close()
 

@@ -1,0 +1,167 @@
+"""One piece of process work to its outcome, with all that the store must tell for that. Commits nothing.
+
+A message of some size is decided in portions (`engine.portions`), by the worker process when there is one: the event
+loop would stand still while it is parsed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from engine import ids, logs, pipeline, portions
+from engine.errors import Refused, Unavailable
+from engine.pipeline import Reading
+from engine.planner import Planner
+from engine.plugin import Format
+from engine.site.model import Site
+from engine.store.contract import NewException, Outcome, Store, Work
+from engine.store.records import Awaited, AwaitedNeed
+
+_THREAD = 5_000  # messages of a thread looked through for what a replayed message has caused before
+DEFECT = "internal.defect"
+
+
+class Beside(Protocol):
+    """Who decides in our stead, outside the event loop; None for what is left to us.
+
+    busy: what it is asked now would wait a while for what it was asked before.
+    """
+
+    async def outcomes(self, works: Sequence[Work]) -> list[Outcome | None]: ...
+    def busy(self) -> bool: ...
+
+
+class Deciding:
+    """turn: held while the event loop is used for long."""
+
+    def __init__(
+        self,
+        store: Store,
+        site: Callable[[], Site],
+        formats: Callable[[str], Format],
+        turn: asyncio.Lock,
+        beside: Beside | None,
+    ) -> None:
+        self._store = store
+        self._site = site
+        self._formats = formats
+        self._turn = turn
+        self._beside = beside
+        self._planner = Planner(site(), formats, ids.new_id)
+
+    async def decide(self, work: Work) -> Outcome:
+        """The pipeline around one message. A defect of ours becomes an exception, never a lost message."""
+        try:
+            return await self._plan(work)
+        except Unavailable:
+            raise
+        except Exception as error:
+            logs.failure("defect", error, message=work.message.id)
+            return self.failed(work, error)
+
+    def failed(self, work: Work, error: Exception) -> Outcome:
+        text = f"Hilum itself failed on this message ({type(error).__name__}); the bytes are kept"
+        context = {"partner": work.message.partner, "channel": work.message.channel}
+        found = NewException(DEFECT, text, "", context)
+        return Outcome(work, state="exception", exceptions=(found,), site=self._site().version)
+
+    def _present(self) -> Planner:
+        """The planner of the site as it is now."""
+        site = self._site()
+        if self._planner.site is not site:
+            self._planner = Planner(site, self._formats, ids.new_id)
+        return self._planner
+
+    async def _plan(self, work: Work) -> Outcome:
+        planner, now = self._present(), ids.now()
+        if work.step.startswith("resend:"):
+            return await self._plan_again(work, planner, now)
+        again = work.step == "replay"
+        reading = pipeline.read(work.message, planner, again=again)
+        return await self._planned(work, reading, planner, again=again)
+
+    async def _planned(self, work: Work, reading: Reading, planner: Planner, *, again: bool) -> Outcome:
+        facts: dict[AwaitedNeed, Sequence[Awaited]] = {}
+        if reading.needs:
+            facts = dict(zip(reading.needs, await self._store.facts(reading.needs), strict=True))
+        before = await self._before(work.subject) if again else pipeline.NOTHING
+        return pipeline.plan(work, reading, facts, planner, now=ids.now(), before=before)
+
+    async def _before(self, seq: int) -> pipeline.Before:
+        """What earlier runs made of a message."""
+        thread = await self._store.thread([seq], limit=_THREAD)
+        caused = {edge.target for edge in thread.edges if edge.source == seq and edge.kind != "reply"}
+        return pipeline.Before(
+            tuple(row for row in thread.documents if row.message == seq),
+            tuple(row for row in thread.deliveries if row.delivery.message in caused),
+        )
+
+    async def _plan_again(self, work: Work, planner: Planner, now: int) -> Outcome:
+        record = await self._store.delivery(int(work.step.partition(":")[2]))
+        rows = await self._store.documents([record.document]) if record and record.document else []
+        if record is None or not rows:
+            refusal = Refused("route.none", "there is no document to send again")
+            return Outcome(work, state="exception", exceptions=(NewException(refusal.code, refusal.text),))
+        return pipeline.plan_again(work, rows[0], record.delivery.destination, record.delivery.id, planner, now=now)
+
+    # --- large messages ---
+    def is_large(self, work: Work) -> bool:
+        """Whether its bytes are taken in portions, or are still to be read."""
+        message = work.message
+        if message.size <= portions.LARGE or work.step.startswith("resend:"):
+            return False
+        return not message.body or self._may_portion(work)
+
+    def _may_portion(self, work: Work) -> bool:
+        message, planner = work.message, self._present()
+        return message.partner in planner.site.partners and portions.may(message, planner.format(message.format))
+
+    async def large(self, work: Work) -> Outcome:
+        """What follows from the next portion of a message; from all of it where its format knows none."""
+        message = work.message
+        try:
+            if self._may_portion(work):
+                return (await self._portion(work, self._present()))._replace(work=work)
+            whole = _with(work, await self._store.body(message.seq))
+            async with self._turn:
+                return (await self.decide(whole))._replace(work=work)
+        except Unavailable as failure:
+            if failure.code != "store.corrupt":
+                raise
+            found = NewException(failure.code, failure.text, context={"partner": message.partner, "type": message.type})
+            return Outcome(work, status="dead", state="exception", exceptions=(found,))
+        except Exception as error:
+            logs.failure("defect", error, message=message.id)
+            return self.failed(work, error)
+
+    async def _portion(self, work: Work, planner: Planner) -> Outcome:
+        at, wide = portions.progress(work.step), portions.WINDOW
+        if at.again and not at.offset and (refused := await self._refusals(work, planner)):
+            return await self._planned(work, pipeline.unread(*refused), planner, again=True)
+        while True:
+            seen = _with(work, await self._window(work, at.offset, wide))
+            beside = self._beside if not at.again else None
+            if beside is not None and (outcome := (await beside.outcomes([seen]))[0]) is not None:
+                return outcome
+            async with self._turn:
+                found = portions.read(seen.message, at, planner)
+                if found is not None:
+                    reading, portion = found
+                    planned = await self._planned(work, reading, planner, again=at.again)
+                    return portions.outcome(planned, portion, at)
+            wide *= portions.WIDER
+
+    async def _window(self, work: Work, start: int, length: int) -> bytes:
+        body = work.message.body
+        return body[start : start + length] if body else await self._store.window(work.subject, start, length)
+
+    async def _refusals(self, work: Work, planner: Planner) -> Sequence[Refused]:
+        """What the door would say to all of it."""
+        body = work.message.body or await self._store.body(work.subject)
+        return pipeline.refusals(work.message._replace(body=body), planner)
+
+
+def _with(work: Work, body: bytes) -> Work:
+    return work._replace(message=work.message._replace(body=body))
