@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from channels.formats.x12 import elements, grammar, match
-from channels.formats.x12.codes_004010 import ELEMENT_FAULTS, SEGMENT_FAULTS
+from channels.formats.x12.standard.codes import ELEMENT_FAULTS, SEGMENT_FAULTS
 from engine.errors import Refused
 from engine.plugin import Profile
 from tests.x12_kit import (
@@ -40,7 +40,8 @@ def test_a_good_group_is_accepted() -> None:
     [
         # first what is wrong with segments, then with what stands in them (X15, X16)
         ((BAK, "ZQX*1"), ["AK3*ZQX*3**1"], "ZQX"),
-        ((BAK, "HL*1**S"), ["AK3*HL*3**1"], "HL"),
+        ((BAK, "ZZZ*1**S"), ["AK3*ZZZ*3**1"], "ZZZ"),
+        ((BAK, "HL*1**S"), ["AK3*HL*3**6"], "HL"),
         ((BAK, "AK1*PO*1"), ["AK3*AK1*3**6"], "AK1"),
         ((BAK, LINE, "REF*CT*1", "PID*F****late"), ["AK3*PID*5**7"], "PO1[1]/PID[1]"),
         ((BAK, LINE, "BAK*00*AC*PO-7001*20261121"), ["AK3*BAK*4**7"], "PO1[1]/BAK"),
@@ -114,7 +115,7 @@ def test_faults_with_their_positions_and_codes(body: tuple[str, ...], notes: lis
         (one_set("855", GOOD_855, "1"), "7"),
         (one_set("855", GOOD_855, "1234567890"), "7"),
         (one_set("855", GOOD_855, ""), "7"),
-        (one_set("856", ["BSN*00*1*20261121*0914"]), "1"),
+        (one_set("846", ["BIA*00*SI*1*20261121"]), "1"),
         (one_set("850", GOOD_850), "6"),
         (one_set("85", GOOD_855), ""),
         (one_set("855", GOOD_855).rsplit("SE*", 1)[0], "2"),
@@ -141,7 +142,7 @@ def test_a_control_number_used_twice_in_a_group() -> None:  # X13
     ("made", "code"),
     [
         (group([SECOND], "QQ"), "1"),
-        (group([SECOND], "IN"), "1"),
+        (group([SECOND], "IB"), "1"),
         (group([SECOND], release="003040"), "2"),
         (group([SECOND], ge=""), "3"),
         (group([SECOND], ge="GE*1*8~"), "4"),
@@ -265,19 +266,34 @@ def test_every_code_has_its_words() -> None:
     assert used - {elements.BAD_CHARACTER} <= set(ELEMENT_FAULTS)
 
 
-def test_the_tables_are_sound() -> None:
+@pytest.mark.parametrize("name", grammar.RELEASES)
+def test_the_tables_are_sound(name: str) -> None:
     """Every segment of a set is defined, every rule names elements the segment has, every closed list is of codes."""
-    for id in ("850", "855", "997"):
-        definition = grammar.transaction_set(id)
+    release = grammar.release(name)
+    assert release is not None
+    for id in release.groups:
+        definition = release.transaction_set(id)
         assert definition is not None
-        assert definition.known <= set(grammar.segments())
-    for segment in grammar.segments().values():
+        assert definition.known <= set(release.segments)
+        _each_id_stands_once(definition.root)
+    for segment in release.segments.values():
         for rule in segment.rules:
             assert max(rule.positions) <= len(segment.slots), segment.id
             assert len(set(rule.positions)) == len(rule.positions)
-    for element in grammar.elements().values():
+    for composite in release.composites.values():
+        for rule in composite.rules:
+            assert max(rule.positions) <= len(composite.components), composite.number
+    for element in release.elements.values():
         assert element.least <= element.most
         assert all(element.pattern.fullmatch(code) for code in element.codes)
+
+
+def _each_id_stands_once(loop: grammar.Loop) -> None:
+    """In one loop an id has one place: a segment is matched to it, and a path finds it, by its id."""
+    assert len(loop.index) == len(loop.places), loop.name
+    for place in loop.places:
+        if place.opens:
+            _each_id_stands_once(place.loop)
 
 
 def test_the_judgement_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,8 +159,14 @@ def test_wrong_loops(path: str) -> None:
 
 
 def test_wrong_sets() -> None:
-    for header in ({"set": "856"}, {}, {"set": "850", "release": "005010"}):
-        with pytest.raises(PathError):
+    for header, told in (
+        ({"set": "846"}, "no X12 set '846'"),
+        ({}, "no X12 set ''"),
+        ({"set": "850", "release": "003040"}, "release '003040' is not known"),
+        ({"set": "850", "release": "004010VICS"}, "is not known"),
+        ({"set": "999"}, "X12 004010 has no set 999"),
+    ):
+        with pytest.raises(PathError, match=told):
             FORMAT.structure(header)
     assert structure("850").type == "850"
 

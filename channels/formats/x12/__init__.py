@@ -1,4 +1,4 @@
-"""X12 interchanges (850, 855, 997 of 004010): split, judged, read as trees, written. Pure; exports `FORMAT`."""
+"""X12 interchanges (004010, 005010): split, judged, read as trees, written. Pure; exports `FORMAT`."""
 
 from typing import Final
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from channels.formats.x12.grammar import Place
-from channels.formats.x12.separators import Elements
+from channels.formats.x12.separators import Elements, Repeats
 from channels.formats.x12.tree import Group
 from engine.plugin import Null, Value
 
@@ -42,7 +42,8 @@ def getter(find: Find, position: int, component: int) -> Get:
         segment = find(node)
         if segment is None or position >= len(segment):
             return None
-        return segment[position] or None
+        value = segment[position]
+        return (value[0] if isinstance(value, Repeats) and value else value) or None
 
     def get_component(node: Group) -> Value:
         parts = get(node) or ()

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from channels.formats.x12.codes_004010 import GROUP_FAULTS
 from channels.formats.x12.elements import ElementFault
-from channels.formats.x12.grammar import transaction_set
+from channels.formats.x12.grammar import BASE, release
 from channels.formats.x12.groups import ACKNOWLEDGEMENTS, GroupVerdict, SetVerdict, element
 from channels.formats.x12.match import SegmentFault
 from channels.formats.x12.separators import Elements
+from channels.formats.x12.standard.codes import GROUP_FAULTS
 from channels.formats.x12.tree import Group
 from channels.formats.x12.words import element_words, segment_words, set_words
 from engine.plugin import Receipt
@@ -33,7 +33,8 @@ def answer(verdict: GroupVerdict) -> Group | None:
     named = re.fullmatch(r"[A-Z]{2}", verdict.kind) and re.fullmatch(r"[0-9]{1,9}", verdict.control)
     if verdict.kind == ACKNOWLEDGEMENTS or not named:
         return None
-    definition = transaction_set(KIND)
+    spoken = release(BASE)
+    definition = spoken.transaction_set(KIND) if spoken else None
     assert definition is not None
     root = Group(definition.root)
     root.append("AK1", verdict.kind, verdict.control)
@@ -107,7 +108,7 @@ def _told(body: Sequence[Elements]) -> list[_Told]:
     found: list[_Told] = []
     id = position = ""
     for segment in body:
-        name = segment[0]
+        name = segment[0].replace("IK", "AK")  # a 999 says it in IK3 to IK5
         if name == "AK2":
             found.append(_Told(element(segment, 2)))
         elif not found:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
-from channels.formats.x12.grammar import Composite, Element, Rule, Segment
-from channels.formats.x12.separators import Elements
+from channels.formats.x12.grammar import Composite, Element, Segment, Slot
+from channels.formats.x12.separators import Elements, Repeats
+from channels.formats.x12.syntax import Rule
 from channels.formats.x12.values import BAD_CHARACTER, is_date
 
 MISSING: Final = "1"
@@ -21,6 +24,9 @@ NOT_IN_LIST: Final = "7"
 BAD_DATE: Final = "8"
 BAD_TIME: Final = "9"
 EXCLUDED: Final = "10"
+TOO_MANY_REPETITIONS: Final = "12"
+
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 _BAD: Final = re.compile(f"[{BAD_CHARACTER}]")
 
@@ -29,7 +35,7 @@ _BAD: Final = re.compile(f"[{BAD_CHARACTER}]")
 class ElementFault:
     """position, component: 1-based, component 0 when the whole element is meant. number, name: of the data element.
 
-    code: AK403. value: what stands there, for the copy in AK404 and nothing else.
+    code: AK403. value: what stands there, for the copy in AK404 and nothing else. repetition: as component.
     """
 
     position: int
@@ -38,14 +44,15 @@ class ElementFault:
     number: str = ""
     name: str = ""
     value: str = ""
+    repetition: int = 0
 
 
-def check(segment: Elements, definition: Segment, reserved: str = "") -> list[ElementFault]:
-    """All faults of a segment's elements, in order. reserved: separators no value may hold."""
+def check(segment: Elements, definition: Segment, reserved: Mapping[str, str] = NOTHING) -> list[ElementFault]:
+    """All faults of a segment's elements, in order. reserved: separators no value may hold, each with its AK403."""
     return [] if _is_sound(segment, definition, reserved) else _faults(segment, definition, reserved)
 
 
-def _is_sound(segment: Elements, definition: Segment, reserved: str) -> bool:
+def _is_sound(segment: Elements, definition: Segment, reserved: Mapping[str, str]) -> bool:
     """Whether it is plain that nothing is wrong, as with most segments; what has a composite is never plain."""
     if len(segment) > len(definition.tests) + 1:
         return False
@@ -64,7 +71,7 @@ def _is_sound(segment: Elements, definition: Segment, reserved: str) -> bool:
     return present != 0 and not definition.required & ~present
 
 
-def _faults(segment: Elements, definition: Segment, reserved: str) -> list[ElementFault]:
+def _faults(segment: Elements, definition: Segment, reserved: Mapping[str, str]) -> list[ElementFault]:
     slots = definition.slots
     faults: list[ElementFault] = []
     present = 0
@@ -75,17 +82,29 @@ def _faults(segment: Elements, definition: Segment, reserved: str) -> list[Eleme
         present |= 1 << position
         if position > len(slots):
             faults.append(ElementFault(position, TOO_MANY, value=value))
-        elif isinstance(of := slots[position - 1].of, Composite):
-            faults += _check_composite(value, position, of, reserved)
-        elif code := fault_of(value, of, reserved):
-            faults.append(ElementFault(position, code, 0, of.number, of.name, value))
+        else:
+            faults += _check_slot(value, position, slots[position - 1], reserved)
     absent = definition.required & ~present or (2 if not present else 0)
     if absent:
         faults += [_about(definition, at, MISSING) for at in range(1, len(slots) + 1) if absent >> at & 1]
     for rule in definition.rules:
         if present & rule.all not in rule.good:
             faults += [_about(definition, at, code) for at, code in _blamed(rule, present)]
-    return sorted(_once(faults), key=lambda fault: (fault.position, fault.component))
+    return sorted(_once(faults), key=lambda fault: (fault.position, fault.repetition, fault.component))
+
+
+def _check_slot(value: Any, position: int, slot: Slot, reserved: Mapping[str, str]) -> Iterator[ElementFault]:
+    of = slot.of
+    if isinstance(value, Repeats):
+        for number, one in enumerate(value, 1):
+            found = _check_slot(one, position, slot, reserved)
+            yield from (dataclasses.replace(fault, repetition=number) for fault in found)
+        if len(value) > slot.most:
+            yield ElementFault(position, TOO_MANY_REPETITIONS, 0, of.number, of.name)
+    elif isinstance(of, Composite):
+        yield from _check_composite(value, position, of, reserved)
+    elif code := fault_of(value, of, reserved):
+        yield ElementFault(position, code, 0, of.number, of.name, value)
 
 
 def _about(definition: Segment, position: int, code: str) -> ElementFault:
@@ -95,16 +114,16 @@ def _about(definition: Segment, position: int, code: str) -> ElementFault:
 
 def _once(faults: list[ElementFault]) -> list[ElementFault]:
     """The first fault of each position: two rules may blame the same one."""
-    return list({(fault.position, fault.component): fault for fault in reversed(faults)}.values())
+    return list({(fault.position, fault.repetition, fault.component): fault for fault in reversed(faults)}.values())
 
 
-def fault_of(value: str, element: Element, reserved: str = "") -> str:
+def fault_of(value: str, element: Element, reserved: Mapping[str, str] = NOTHING) -> str:
     """The AK403 code of one value; empty when it is good."""
     if element.pattern.fullmatch(value) is None:
         return _diagnose(value, element)
-    for mark in reserved:
+    for mark, code in reserved.items():
         if mark in value:
-            return CHARACTER
+            return code
     if element.codes and value not in element.codes:
         return NOT_IN_LIST
     if element.kind == "DT" and not is_date(value):
@@ -125,7 +144,9 @@ def _diagnose(value: str, element: Element) -> str:
     return TOO_SHORT if length < element.least else TOO_LONG
 
 
-def _check_composite(value: list[str], position: int, composite: Composite, reserved: str) -> Iterator[ElementFault]:
+def _check_composite(
+    value: list[str], position: int, composite: Composite, reserved: Mapping[str, str]
+) -> Iterator[ElementFault]:
     for number, slot in enumerate(composite.components, 1):
         part = value[number - 1] if number <= len(value) else ""
         assert isinstance(slot.of, Element)
@@ -133,7 +154,7 @@ def _check_composite(value: list[str], position: int, composite: Composite, rese
         if code:
             yield ElementFault(position, code, number, slot.of.number, slot.of.name, part)
     if any(value[len(composite.components) :]):
-        yield ElementFault(position, TOO_MANY, 0, composite.number, composite.name)
+        yield ElementFault(position, composite.excess, 0, composite.number, composite.name)
     present = sum(1 << at for at, part in enumerate(value, 1) if part)
     for rule in composite.rules:
         if present & rule.all not in rule.good:

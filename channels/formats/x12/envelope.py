@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from channels.formats.x12.codes_004010 import INTERCHANGE_NOTES
 from channels.formats.x12.separators import BLANK, BLANK_BYTES, Separators
+from channels.formats.x12.standard.codes import INTERCHANGE_NOTES
 from engine.errors import Refused
 from engine.plugin import Profile
 

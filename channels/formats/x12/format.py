@@ -12,7 +12,7 @@ from engine.plugin import Envelope, Enveloped, Node, Opened, Profile, Structure
 
 
 class X12:
-    """Interchanges of any legal separators in and out; the sets of `sets_004010` inside."""
+    """Interchanges of any legal separators in and out; the sets of `standard.sets` inside."""
 
     name: str = FORMAT_NAME
 

@@ -1,37 +1,30 @@
-"""The standard as a grammar: elements, segments with their syntax rules, and sets as nested loops.
+"""The standard as a grammar, release by release: elements, segments with their syntax rules, and sets as nested loops.
 
-Read once from the tables of `elements_*`, `segments_*`, `sets_*` and `codes_*`. Everything else asks this module what
-may stand where: reading, writing, the check of a mapping's paths and the judgement behind our 997.
+Read from the tables of `standard`, each line when it is first asked for. Everything else asks this module what may
+stand where: reading, writing, the check of a mapping's paths and the judgement behind our 997.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from channels.formats.x12.codes_004010 import CLOSED
-from channels.formats.x12.elements_004010 import COMPOSITES, ELEMENTS
-from channels.formats.x12.segments_004010 import SEGMENTS
-from channels.formats.x12.sets_004010 import GROUPS, RELEASE, SETS
+from channels.formats.x12.separators import Separators
+from channels.formats.x12.standard.codes import CLOSED, CLOSED_004010
+from channels.formats.x12.standard.elements import COMPOSITES, ELEMENTS
+from channels.formats.x12.standard.segments import SEGMENTS
+from channels.formats.x12.standard.sets import PLACES, SETS
+from channels.formats.x12.syntax import Rule, rule
+from channels.formats.x12.tables import Table, lines
 from channels.formats.x12.values import Test, pattern_of, test_of
 
-_TOKEN: Final = re.compile(r"([A-Z][A-Z0-9]{1,2})(!?)(\*?)(\d*)(\(?)|(\))")
+BASE: Final = "004010"
+RELEASES: Final = (BASE, "005010")
 
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A relation between elements of one segment: P, R, E, C or L, and their positions (1-based).
-
-    all: bits 1 << position of its positions. good: which of those may be present together.
-    """
-
-    kind: str
-    positions: tuple[int, ...]
-    all: int
-    good: frozenset[int]
+_TOKEN: Final = re.compile(r"([-+]?)([A-Z][A-Z0-9]{1,2})(!?)(\*?)(\d*)(\(?)|(\))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +46,22 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Composite:
+    """excess: the AK403 code of components that it does not have."""
+
     number: str
     components: tuple[Slot, ...]
     rules: tuple[Rule, ...]
+    excess: str
     name: str = "composite"
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One position of a segment or composite."""
+    """One position of a segment or composite. most: how often its value may be repeated."""
 
     of: Element | Composite
     required: bool
+    most: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,7 @@ class Segment:
     name: str
     slots: tuple[Slot, ...]
     rules: tuple[Rule, ...]
-    composites: tuple[int, ...]  # positions (1-based) that have components
+    parted: tuple[tuple[int, Slot], ...]  # positions (1-based) whose value has components or may be repeated
     required: int  # bits 1 << position of the mandatory ones
     tests: tuple[tuple[int, Test], ...]  # of each position, 1 << position and what no bad value passes
 
@@ -115,126 +112,163 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class TransactionSet:
-    """id: ST01. group: GS01. known: ids of all its segments."""
+    """id: ST01. group: GS01. known: ids of all its segments. counted: which segment CTT01 counts, empty when none."""
 
     id: str
     group: str
+    name: str
+    release: Release
     root: Loop
     known: frozenset[str]
+    counted: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Heading:
+    group: str
+    name: str
+    counted: str
 
 
 @functools.cache
-def elements() -> dict[str, Element]:
-    return {element.number: element for element in map(_element, _lines(ELEMENTS))}
-
-
-@functools.cache
-def composites() -> dict[str, Composite]:
+def _headings() -> dict[str, _Heading]:
     found = {}
-    for line in _lines(COMPOSITES):
-        (number, *parts), rules = _halves(line)
-        found[number] = Composite(number, tuple(_slot(part) for part in parts), rules)
+    for id, line in lines(SETS).items():
+        told, _, counted = line.partition("|")
+        _, group, name = told.split(maxsplit=2)
+        found[id] = _Heading(group, name.strip(), counted.strip())
     return found
 
 
-@functools.cache
-def segments() -> dict[str, Segment]:
-    return {segment.id: segment for segment in map(_segment, _lines(SEGMENTS))}
+# GS01 of every set that we speak in some release.
+GROUPS: Final[Mapping[str, str]] = {id: heading.group for id, heading in _headings().items()}
+
+
+class Release:
+    """One release of the standard (`004010`). Elements, composites, segments and sets are made when first asked for."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._other = "+" if name == BASE else "-"  # marks what this release does not have
+        self.elements: Mapping[str, Element] = Table(lines(ELEMENTS), self._element)
+        self.composites: Mapping[str, Composite] = Table(lines(COMPOSITES), self._composite)
+        self.segments: Mapping[str, Segment] = Table(self._segment_lines(), self._segment)
+        self.groups: Mapping[str, str] = {id: _headings()[id].group for id in PLACES if self._has(id)}
+        self._sets = Table({id: f"{id} {PLACES[id]}" for id in self.groups}, self._set)
+
+    def transaction_set(self, id: str) -> TransactionSet | None:
+        """The set with this ST01, or None when this release has none that we speak."""
+        if id not in self.groups:
+            return None
+        return self._sets[id]
+
+    def reserved(self, separators: Separators) -> dict[str, str]:
+        """What no value may hold, each with the AK403 code of a value that does (12 and 13 are of 005010)."""
+        component, repetition = ("6", "6") if self.name == BASE else ("13", "12")
+        marks = {separators.component: component, separators.repetition: repetition}
+        return {mark: code for mark, code in marks.items() if mark}
+
+    # --- reading the tables
+    def _segment_lines(self) -> dict[str, str]:
+        return {id.lstrip("+"): line.lstrip("+") for id, line in lines(SEGMENTS).items() if id[0] != self._other}
+
+    def _has(self, id: str) -> bool:
+        return not PLACES[id].lstrip().startswith(self._other)
+
+    def _here(self, words: list[str]) -> list[str]:
+        """The words of this release, without their marks."""
+        return [word.lstrip("+-") for word in words if not word.startswith(self._other)]
+
+    def _element(self, line: str) -> Element:
+        number, kind, lengths, name = line.split(maxsplit=3)
+        before, _, after = lengths.partition(">")
+        least, most = map(int, (before if self.name == BASE else after or before).split("/"))
+        codes = _codes(number, self.name)
+        good = test_of(kind, least, most, codes)
+        return Element(number, kind, least, most, name, pattern_of(kind, least, most), good, codes)
+
+    def _composite(self, line: str) -> Composite:
+        (number, *parts), rules = self._halves(line)
+        return Composite(number, tuple(map(self._slot, parts)), rules, "3" if self.name == BASE else "13")
+
+    def _segment(self, line: str) -> Segment:
+        head, _, tail = line.partition("|")
+        id, name = head.split(maxsplit=1)
+        words, rules = self._halves(tail)
+        slots = tuple(self._slot(number) for word in words for number in _repeated(word))
+        parted = tuple(
+            (at, slot) for at, slot in enumerate(slots, 1) if isinstance(slot.of, Composite) or slot.most > 1
+        )
+        required = sum(1 << at for at, slot in enumerate(slots, 1) if slot.required)
+        tests = tuple((1 << at, _test(slot)) for at, slot in enumerate(slots, 1))
+        return Segment(id, name.strip(), slots, rules, parted, required, tests)
+
+    def _halves(self, line: str) -> tuple[list[str], tuple[Rule, ...]]:
+        words, _, rules = line.partition("|")
+        return self._here(words.split()), tuple(map(rule, self._here(rules.split())))
+
+    def _slot(self, text: str) -> Slot:
+        text, _, most = text.partition("^")
+        number = text.rstrip("!")
+        of = self.composites[number] if number.startswith("C") else self.elements[number]
+        return Slot(of, text.endswith("!"), int(most or 1))
+
+    def _set(self, line: str) -> TransactionSet:
+        id, text = line.split(maxsplit=1)
+        tokens = [*self._tokens(text)]
+        tokens.reverse()
+        root = Loop("", tuple(self._places(tokens, 0)), opener=False)
+        heading = _headings()[id]
+        return TransactionSet(id, heading.group, heading.name, self, root, root.inside(), heading.counted)
+
+    def _tokens(self, text: str) -> Iterator[tuple[str, ...]]:
+        """What the notation says, without what this release does not have."""
+        depth = 0  # of the brackets inside what is left out
+        for match in _TOKEN.finditer(text):
+            mark, *_, opens, closes = match.groups()
+            if depth or mark == self._other:
+                depth += bool(opens) - bool(closes)
+            else:
+                yield match.groups()
+
+    def _places(self, tokens: list[tuple[str, ...]], first: int) -> list[Place]:
+        """Places up to the closing bracket; `tokens` are reversed, so that the next one is popped."""
+        places: list[Place] = []
+        while tokens:
+            _, id, must, star, number, opens, closes = tokens.pop()
+            if closes:
+                break
+            segment, index = self.segments[id], first + len(places)
+            most = int(number) if number else 0 if star else 1
+            own = Place(0, segment, True, 1, Loop(id, (), opener=True), opens=False)
+            inner = (own, *self._places(tokens, 1)) if opens else (own,)
+            places.append(Place(index, segment, bool(must), most, Loop(id, inner, opener=True), opens=bool(opens)))
+        return places
+
+
+def release(name: str) -> Release | None:
+    """The release a GS08 or a mapping names, by its first six characters; None when we do not speak it."""
+    return _made(name[:6]) if name[:6] in RELEASES else None
 
 
 @functools.cache
-def transaction_set(id: str) -> TransactionSet | None:
-    """The set of 004010 with this ST01, or None when it is not among those we speak."""
-    if id not in SETS:
-        return None
-    tokens = [match.groups() for match in _TOKEN.finditer(SETS[id])]
-    tokens.reverse()
-    root = Loop("", tuple(_places(tokens, 0)), opener=False)
-    return TransactionSet(id, GROUPS[id], root, root.inside())
+def _made(name: str) -> Release:
+    return Release(name)
 
 
-def supported(release: str) -> bool:
-    """Whether a group of this GS08 can be read: its first six characters are the release."""
-    return release[:6] == RELEASE
-
-
-# --- reading the tables ----------------------------------------------------------------------------------------------
-def _lines(table: str) -> list[str]:
-    """Table lines with their indented continuations joined on."""
-    return [line for line in table.replace("\n    ", " ").splitlines() if line.strip()]
-
-
-def _halves(line: str) -> tuple[list[str], tuple[Rule, ...]]:
-    words, _, rules = line.partition("|")
-    return words.split(), tuple(map(_rule, rules.split()))
-
-
-def _rule(text: str) -> Rule:
-    kind, positions = text[0], tuple(int(text[at : at + 2]) for at in range(1, len(text), 2))
-    bits = [1 << position for position in positions]
-    subsets = (sum(some) for count in range(len(bits) + 1) for some in itertools.combinations(bits, count))
-    good = frozenset(subset for subset in subsets if _holds(kind, subset, sum(bits), bits[0]))
-    return Rule(kind, positions, sum(bits), good)
-
-
-def _holds(kind: str, there: int, all: int, first: int) -> bool:
-    """Whether a relation holds for the elements that are there (X12.6, syntax notes)."""
-    if kind == "P":
-        return there in {0, all}
-    if kind == "R":
-        return there != 0
-    if kind == "E":
-        return there.bit_count() < 2
-    if kind == "C":
-        return not there & first or there == all
-    return there != first
-
-
-def _element(line: str) -> Element:
-    number, kind, lengths, name = line.split(maxsplit=3)
-    least, most = map(int, lengths.split("/"))
-    codes = frozenset(CLOSED.get(number, "").split())
-    good = test_of(kind, least, most, codes)
-    return Element(number, kind, least, most, name, pattern_of(kind, least, most), good, codes)
-
-
-def _slot(text: str) -> Slot:
-    number = text.rstrip("!")
-    return Slot(composites()[number] if number.startswith("C") else elements()[number], text.endswith("!"))
-
-
-def _segment(line: str) -> Segment:
-    head, _, tail = line.partition("|")
-    id, name = head.split(maxsplit=1)
-    words, rules = _halves(tail)
-    slots = tuple(_slot(number) for word in words for number in _repeated(word))
-    positions = tuple(at for at, slot in enumerate(slots, 1) if isinstance(slot.of, Composite))
-    required = sum(1 << at for at, slot in enumerate(slots, 1) if slot.required)
-    tests = tuple((1 << at, _test(slot)) for at, slot in enumerate(slots, 1))
-    return Segment(id, name.strip(), slots, rules, positions, required, tests)
+# --- the tables ------------------------------------------------------------------------------------------------------
+def _codes(number: str, name: str) -> frozenset[str]:
+    """The complete list of an element's codes; empty when we hold none."""
+    told = CLOSED.get(number) or (CLOSED_004010.get(number) if name == BASE else None)
+    return frozenset(told.split()) if told else frozenset()
 
 
 def _test(slot: Slot) -> Test:
-    """A composite passes none: its components have rules of their own, and are judged one by one."""
-    return slot.of.good if isinstance(slot.of, Element) else lambda _: False
+    """A composite passes none, nor does what may be repeated: their parts are judged one by one."""
+    return slot.of.good if isinstance(slot.of, Element) and slot.most == 1 else lambda _: False
 
 
 def _repeated(word: str) -> list[str]:
     """`235/234*10` as ten times the two numbers."""
     numbers, _, times = word.partition("*")
     return numbers.split("/") * int(times or 1)
-
-
-def _places(tokens: list[tuple[str, ...]], first: int) -> list[Place]:
-    """Places up to the closing bracket; `tokens` are reversed, so that the next one is popped."""
-    places: list[Place] = []
-    while tokens:
-        id, must, star, number, opens, closes = tokens.pop()
-        if closes:
-            break
-        segment, index = segments()[id], first + len(places)
-        most = int(number) if number else 0 if star else 1
-        own = Place(0, segment, True, 1, Loop(id, (), opener=True), opens=False)
-        inner = (own, *_places(tokens, 1)) if opens else (own,)
-        places.append(Place(index, segment, bool(must), most, Loop(id, inner, opener=True), opens=bool(opens)))
-    return places

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from channels.formats.x12.grammar import supported, transaction_set
+from channels.formats.x12.grammar import GROUPS, Release, release
 from channels.formats.x12.match import SegmentFault, match
 from channels.formats.x12.separators import Elements, Separators
-from channels.formats.x12.sets_004010 import GROUPS
 from channels.formats.x12.tree import Group
 
 ACKNOWLEDGEMENTS: Final = "FA"
@@ -76,13 +75,17 @@ def arrange(segments: Iterable[Elements]) -> Content:
 # --- judgement -------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class SetVerdict:
-    """codes: AK502, `5` last when segments are at fault. root: None when the set is not one we speak."""
+    """codes: AK502, `5` last when segments are at fault. root: None when the set is not one we speak.
+
+    counted: the segment that CTT01 counts.
+    """
 
     id: str
     control: str
     codes: tuple[str, ...]
     faults: tuple[SegmentFault, ...] = ()
     root: Group | None = None
+    counted: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -91,13 +94,14 @@ class SetVerdict:
 
 @dataclass(frozen=True, slots=True)
 class GroupVerdict:
-    """kind: GS01. control: GS06. included: GE01 as it came. codes: AK905."""
+    """kind: GS01. control: GS06. included: GE01 as it came. codes: AK905. release: of GS08, when we speak it."""
 
     kind: str
     control: str
     included: str
     codes: tuple[str, ...]
     sets: tuple[SetVerdict, ...]
+    release: Release | None = None
 
     @property
     def accepted(self) -> int:
@@ -139,7 +143,8 @@ def _judge_group(group: RawGroup, separators: Separators, accepts: frozenset[str
     codes = []
     if not spoken:
         codes.append("1")
-    if not supported(element(group.start, 8)):
+    spoken_release = release(element(group.start, 8))
+    if spoken_release is None:
         codes.append("2")
     codes += _judge_trailer(group, control)
     if not re.fullmatch(r"[0-9]{1,9}", control):
@@ -147,9 +152,9 @@ def _judge_group(group: RawGroup, separators: Separators, accepts: frozenset[str
     elif _number(control) in seen:
         codes.append("19")
     counted = Counter(element(one.start, 2) for one in group.sets)
-    readable = spoken and "2" not in codes
+    readable = spoken_release if spoken else None
     sets = tuple(_judge_set(one, kind, counted, separators, accepts, readable) for one in group.sets)
-    return GroupVerdict(kind, control, element(group.trailer, 1), tuple(codes), sets)
+    return GroupVerdict(kind, control, element(group.trailer, 1), tuple(codes), sets, spoken_release)
 
 
 def _judge_trailer(group: RawGroup, control: str) -> list[str]:
@@ -168,29 +173,30 @@ def _judge_set(
     counted: Counter[str],
     separators: Separators,
     accepts: frozenset[str],
-    readable: bool,
+    readable: Release | None,
 ) -> SetVerdict:
     id, control = element(one.start, 1), element(one.start, 2)
-    definition = transaction_set(id) if readable else None
-    codes = _judge_id(id, kind, accepts) + _judge_set_trailer(one, control)
+    definition = readable.transaction_set(id) if readable else None
+    codes = _judge_id(id, kind, accepts, readable) + _judge_set_trailer(one, control)
     if not re.fullmatch(r"[ -~]{4,9}", control):
         codes.append("7")
     elif counted[control] > 1:
         codes.append("23")
     if definition is None or definition.group != kind:
         return SetVerdict(id, control, tuple(codes))
-    root, faults = match(one.body, definition, separators.component, separators.reserved)
+    root, faults = match(one.body, definition, separators)
     if faults:
         codes.append("5")
-    return SetVerdict(id, control, tuple(codes), tuple(faults), root)
+    return SetVerdict(id, control, tuple(codes), tuple(faults), root, definition.counted)
 
 
-def _judge_id(id: str, kind: str, accepts: frozenset[str]) -> list[str]:
+def _judge_id(id: str, kind: str, accepts: frozenset[str], readable: Release | None) -> list[str]:
     """`6` when ST01 is no set of this group, `1` when it is one we do not speak or have not agreed to."""
     if not re.fullmatch(r"[0-9A-Z]{3}", id) or (id in GROUPS and GROUPS[id] != kind):
         return ["6"]
     agreed = not accepts or id in accepts or kind == ACKNOWLEDGEMENTS
-    return [] if id in GROUPS and agreed else ["1"]
+    spoken = id in (readable.groups if readable else GROUPS)
+    return [] if spoken and agreed else ["1"]
 
 
 def _judge_set_trailer(one: RawSet, control: str) -> list[str]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from channels.formats.x12.elements import ElementFault, check
-from channels.formats.x12.grammar import Place, TransactionSet, segments
-from channels.formats.x12.separators import Elements
+from channels.formats.x12.elements import NOTHING, ElementFault, check
+from channels.formats.x12.grammar import Composite, Place, Slot, TransactionSet
+from channels.formats.x12.separators import Elements, Repeats, Separators
 from channels.formats.x12.tree import Group, place_of
 
 UNKNOWN: Final = "1"
@@ -49,12 +49,12 @@ class _Frame:
 
 
 class _Matcher:
-    __slots__ = ("component", "faults", "known", "reserved", "stack")
+    __slots__ = ("definition", "faults", "reserved", "separators", "stack")
 
-    def __init__(self, definition: TransactionSet, component: str, reserved: str) -> None:
-        self.known = definition.known
-        self.component = component
-        self.reserved = reserved
+    def __init__(self, definition: TransactionSet, separators: Separators | None) -> None:
+        self.definition = definition
+        self.separators = separators
+        self.reserved = definition.release.reserved(separators) if separators else NOTHING
         self.stack = [_Frame(Group(definition.root), -1)]
         self.faults: list[SegmentFault] = []
 
@@ -67,9 +67,9 @@ class _Matcher:
         if place.index > frame.cursor + 1:
             self._missing(frame, place.index, position)
         frame.cursor = place.index
-        for at in place.segment.composites:
-            if at < len(segment) and isinstance(segment[at], str) and segment[at]:
-                segment[at] = segment[at].split(self.component)
+        for at, slot in place.segment.parted:
+            if self.separators and at < len(segment) and segment[at]:
+                segment[at] = _parts(segment[at], slot, self.separators)
         into = frame.group.add(place, segment)
         if into is not frame.group:
             self.stack.append(_Frame(into, 0))
@@ -92,7 +92,8 @@ class _Matcher:
 
     def _unexpected(self, segment: Elements, position: int) -> None:
         id, group = segment[0], self.stack[-1].group
-        code = OUT_OF_ORDER if id in self.known else NOT_IN_SET if id in segments() else UNKNOWN
+        known = self.definition.release.segments
+        code = OUT_OF_ORDER if id in self.definition.known else NOT_IN_SET if id in known else UNKNOWN
         self._tell(SegmentFault(id, position, code, place_of(group, [id.strip() or "?"]), group.loop.name))
 
     def _close(self, position: int) -> None:
@@ -127,11 +128,22 @@ class _Matcher:
             self._tell(SegmentFault(segment[0], position, HAS_ELEMENT_FAULTS, where, loop, tuple(found), places))
 
 
+def _parts(value: str, slot: Slot, separators: Separators) -> Any:
+    """The text of an element as its repetitions and components."""
+    if slot.most > 1 and separators.repetition and separators.repetition in value:
+        alone = Slot(slot.of, slot.required)
+        return Repeats(_parts(one, alone, separators) for one in value.split(separators.repetition))
+    return value.split(separators.component) if isinstance(slot.of, Composite) else value
+
+
 def match(
-    body: Sequence[Elements], definition: TransactionSet, component: str, reserved: str
+    body: Sequence[Elements], definition: TransactionSet, separators: Separators | None = None
 ) -> tuple[Group, list[SegmentFault]]:
-    """The tree of a set's segments without ST and SE, and all faults in order of position."""
-    matcher = _Matcher(definition, component, reserved)
+    """The tree of a set's segments without ST and SE, and all faults in order of position.
+
+    separators: None for segments of our own, whose elements are in parts already.
+    """
+    matcher = _Matcher(definition, separators)
     root = matcher.stack[0].group
     for position, segment in enumerate(body, 2):
         matcher.take(segment, position)

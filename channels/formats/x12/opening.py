@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from channels.formats.x12 import acknowledge
-from channels.formats.x12.codes_004010 import GROUP_FAULTS, INTERCHANGE_NOTES
 from channels.formats.x12.envelope import Interchange, find_interchange, judge, refuse
 from channels.formats.x12.groups import (
     ACKNOWLEDGEMENTS,
@@ -21,6 +20,7 @@ from channels.formats.x12.groups import (
 )
 from channels.formats.x12.separators import Elements, Tokens, cut
 from channels.formats.x12.split import skip_lead
+from channels.formats.x12.standard.codes import GROUP_FAULTS, INTERCHANGE_NOTES
 from channels.formats.x12.tree import Group
 from channels.formats.x12.words import refusal
 from engine.errors import Refused
@@ -141,17 +141,17 @@ def _take_part(one: SetVerdict, place: str, rejected: Refused | None, findings: 
     if rejected is not None:
         refusals = (rejected,)
     findings.parts.append(Part(one.id, one.root, place, one.control, refusals))
-    if not refusals and one.root is not None and (wrong := _wrong_total(one.root)):
+    if not refusals and one.root is not None and (wrong := _wrong_total(one.root, one.counted)):
         findings.problems.append(Refused("x12.totals", wrong, place=f"{place}/CTT[1]/CTT01"))
 
 
-def _wrong_total(root: Group) -> str:
+def _wrong_total(root: Group, counted: str) -> str:
     """CTT01 counts the lines. A wrong one is a business fault: the set is accepted, and a person told."""
-    totals, lines = ([*root.at.get(root.loop.index.get(id, -1), ())] for id in ("CTT", "PO1"))
-    if not totals or not isinstance(totals[0], Group):
+    totals, lines = ([*root.at.get(root.loop.index.get(id, -1), ())] for id in ("CTT", counted))
+    if not totals:
         return ""
-    opener = totals[0].at[0][0]
-    told = opener[1] if isinstance(opener, list) and len(opener) > 1 else ""
+    segment = totals[0].at[0][0] if isinstance(totals[0], Group) else totals[0]
+    told = segment[1] if isinstance(segment, list) and len(segment) > 1 else ""
     if str(told).isdecimal() and int(told) != len(lines):
         return f"the totals say {int(told)} lines, and there are {len(lines)}"
     return ""

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from channels.formats.x12.access import Conditions, finder, getter, meets, new_segment, opener, putter
-from channels.formats.x12.grammar import Composite, Element, Place, TransactionSet, segments, transaction_set
+from channels.formats.x12.grammar import BASE, GROUPS, RELEASES, Composite, Element, Place, TransactionSet, release
 from channels.formats.x12.grammar import Loop as LoopGrammar
 from channels.formats.x12.grammar import Segment as SegmentGrammar
-from channels.formats.x12.separators import Elements
-from channels.formats.x12.sets_004010 import RELEASE, SETS
+from channels.formats.x12.separators import Elements, simple_values
 from channels.formats.x12.tree import Group
 from engine.plugin import PathError
 
@@ -119,8 +118,8 @@ class X12Scope:
         return f"the loop {self.grammar.name}" if self.grammar.name else "the set's top level"
 
     def _near(self, path: str) -> list[str]:
-        ids = [id for scope in _chain(self) for id in scope._places()]
-        paths = [f"{id}{at:02d}" for id in ids for at in range(1, len(segments()[id].slots) + 1)]
+        known = [place.segment for scope in _chain(self) for place in scope.grammar.places]
+        paths = [f"{segment.id}{at:02d}" for segment in known for at in range(1, len(segment.slots) + 1)]
         return _nearest(path, paths)
 
 
@@ -148,12 +147,15 @@ class X12Structure:
 
 def structure(header: Mapping[str, str]) -> X12Structure:
     """From a mapping's `set` and `release`. Raises PathError."""
-    id, release = header.get("set", ""), header.get("release", RELEASE)
-    definition = transaction_set(id)
+    id, name = header.get("set", ""), header.get("release", BASE)
+    known = release(name) if name in RELEASES else None
+    if id not in GROUPS:
+        raise PathError(f"there is no X12 set '{id}' here: {', '.join(sorted(GROUPS))} are", _nearest(id, GROUPS))
+    if known is None:
+        raise PathError(f"X12 release '{name}' is not known: {' and '.join(RELEASES)} are", _nearest(name, RELEASES))
+    definition = known.transaction_set(id)
     if definition is None:
-        raise PathError(f"there is no X12 set '{id}' here: {', '.join(SETS)} are", _nearest(id, SETS))
-    if release != RELEASE:
-        raise PathError(f"X12 release '{release}' is not known: {RELEASE} is", (RELEASE,))
+        raise PathError(f"X12 {name} has no set {id}: {', '.join(sorted(known.groups))} are in it")
     return X12Structure(definition)
 
 
@@ -218,6 +220,7 @@ def _values(place: Place, segment: Elements, number: int) -> Iterator[tuple[str,
     id = place.segment.id
     name = f"{id}[{segment[1]}]" if qualified else id if number == 1 else f"{id}[{number}]/{id}"
     for position, value in enumerate(segment[1:], 1):
-        for component, part in enumerate(value, 1) if isinstance(value, list) else [(0, value)]:
+        for repetition, component, part in simple_values(value):
             if part:
-                yield f"{name}{position:02d}" + (f"-{component}" if component else ""), part
+                again = f"({repetition})" if repetition > 1 else ""
+                yield f"{name}{position:02d}{again}" + (f"-{component}" if component else ""), part

@@ -5,6 +5,7 @@ X12 has no escape: a separator can never be part of a value.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +16,31 @@ _NEVER: Final = frozenset(" .-\0")
 
 # One segment: its id, then its elements; a composite element is a list of components.
 Elements = list[Any]
+
+
+class Repeats(list[Any]):
+    """The repetitions of one element, each a value or a list of components (005010)."""
+
+
+def simple_values(value: Any) -> Iterator[tuple[int, int, str]]:
+    """What an element holds: number of the repetition and of the component (1-based, 0 where there is none), text."""
+    if isinstance(value, Repeats):
+        yield from (
+            (number, component, text)
+            for number, one in enumerate(value, 1)
+            for _, component, text in simple_values(one)
+        )
+    elif isinstance(value, list):
+        yield from ((0, component, text) for component, text in enumerate(value, 1))
+    else:
+        yield 0, 0, value
+
+
+def text_of(value: Any, component: str, repetition: str) -> str:
+    """An element as it is written."""
+    if isinstance(value, Repeats):
+        return repetition.join(text_of(one, component, repetition) for one in value)
+    return component.join(value) if isinstance(value, list) else str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +66,6 @@ class Separators:
     @property
     def all(self) -> str:
         return self.element + self.component + self.segment
-
-    @property
-    def reserved(self) -> str:
-        """What no value may hold, beyond the two that cut segments and elements."""
-        return self.component + self.repetition
 
 
 def usable(mark: str) -> bool:

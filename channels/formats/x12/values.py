@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import functools
 import re
 from collections.abc import Callable
 from typing import Final
@@ -13,6 +14,7 @@ BAD_CHARACTER: Final = "\\x00-\\x1f\\x7f-\\x9f\\udc80-\\udcff"
 Test = Callable[[str], object]  # its answer counts as true or false
 
 
+@functools.cache
 def pattern_of(kind: str, least: int, most: int) -> re.Pattern[str]:
     """What a value of the right type, length and characters matches."""
     return re.compile(_pattern(kind, least, most), re.DOTALL)
@@ -31,6 +33,7 @@ def _pattern(kind: str, least: int, most: int) -> str:
     return rf"[^{BAD_CHARACTER}]{{{least},{most}}}"
 
 
+@functools.cache
 def test_of(kind: str, least: int, most: int, codes: frozenset[str]) -> Test:
     """Whether a value is good; what most values are is seen without the pattern."""
     match = pattern_of(kind, least, most).fullmatch

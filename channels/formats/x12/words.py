@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from channels.formats.x12.codes_004010 import ELEMENT_FAULTS, SEGMENT_FAULTS, SET_FAULTS
-from channels.formats.x12.grammar import Composite, segments
+from channels.formats.x12.grammar import RELEASES, Composite, release
 from channels.formats.x12.groups import SetVerdict
 from channels.formats.x12.match import SegmentFault
+from channels.formats.x12.standard.codes import ELEMENT_FAULTS, SEGMENT_FAULTS, SET_FAULTS
 from engine.errors import Refused
 
 _MOST_TOLD = 5
@@ -31,7 +31,8 @@ def set_words(code: str) -> str:
 
 def element_name(id: str, element: str, component: str = "") -> str:
     """Our name for an element, by segment and 1-based position; empty when the standard has none there."""
-    definition = segments().get(id)
+    releases = filter(None, map(release, RELEASES))
+    definition = next((known.segments[id] for known in releases if id in known.segments), None)
     if definition is None or not element.isdecimal() or not 0 < int(element) <= len(definition.slots):
         return ""
     of = definition.slots[int(element) - 1].of

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from channels.formats.x12.elements import CONDITION, EXCLUDED, MISSING, ElementFault
-from channels.formats.x12.grammar import TransactionSet, transaction_set
+from channels.formats.x12.grammar import BASE, RELEASES, TransactionSet, release
 from channels.formats.x12.match import SegmentFault, match
-from channels.formats.x12.separators import Elements, Separators
-from channels.formats.x12.sets_004010 import RELEASE
+from channels.formats.x12.separators import Elements, Repeats, Separators, simple_values, text_of
 from channels.formats.x12.tree import Group, place_of
 from channels.formats.x12.words import fault_words
 from engine.errors import Refused
@@ -36,7 +35,7 @@ _DEFAULTS: Final = {
     "version": "00401",
     "acknowledgement_requested": "0",
     "charset": "ascii",
-    "group_version": RELEASE,
+    "group_version": BASE,
 }
 
 
@@ -68,7 +67,8 @@ class Style:
 def envelop(nodes: Sequence[Group], envelope: Envelope) -> Enveloped:
     """One interchange holding every node as a set. Raises Refused at the place of what cannot be written."""
     style = style_of(envelope.options)
-    definition = transaction_set(envelope.type)
+    spoken = release(style.group_version)
+    definition = spoken.transaction_set(envelope.type) if spoken else None
     if definition is None or not nodes:
         raise Refused("x12.set", "there is no such X12 set to write", hint=_HINT)
     ours = _identity(envelope.ours, "our", style)
@@ -162,17 +162,23 @@ def _gs_head(definition: TransactionSet, ours: Identity, theirs: Identity, at: d
 # --- sets ------------------------------------------------------------------------------------------------------------
 def _set(node: Group, definition: TransactionSet, number: str, style: Style) -> list[Elements]:
     """ST to SE, judged by the same rules as what comes in."""
-    if node.loop is not definition.root:
+    if not _is_of(node, definition):
         raise Refused("x12.set", f"what was written is no {definition.id}", hint=_HINT)
     body = [_trimmed(segment) for segment in _filled(node)]
-    _count_lines(node, body)
-    root, faults = match(body, definition, "", "")
+    _count_lines(node, definition.counted, body)
+    root, faults = match(body, definition)
     if not _is_plain(body, style):
         for group, segment in root.walk():
             _check_characters(group, segment, style)
     if faults:
         raise _refused(faults[0])
     return [["ST", definition.id, number], *body, ["SE", str(len(body) + 2), number]]
+
+
+def _is_of(node: Group, definition: TransactionSet) -> bool:
+    """Whether a tree is such a set; one of another release is, and is judged by this one."""
+    same = (known.transaction_set(definition.id) for name in RELEASES if (known := release(name)))
+    return node.loop is definition.root or any(one is not None and node.loop is one.root for one in same)
 
 
 def _filled(group: Group) -> list[Elements]:
@@ -189,9 +195,9 @@ def _filled(group: Group) -> list[Elements]:
     return kept
 
 
-def _count_lines(node: Group, body: list[Elements]) -> None:
-    """CTT01 is the number of lines (PO1); a set that has totals and lines gets it."""
-    lines = sum(segment[0] == "PO1" for segment in body)
+def _count_lines(node: Group, counted: str, body: list[Elements]) -> None:
+    """CTT01 is the number of lines (of PO1 in an 850); a set that has totals and lines gets it."""
+    lines = sum(segment[0] == counted for segment in body)
     if not lines or "CTT" not in node.loop.index:
         return
     totals = next((segment for segment in body if segment[0] == "CTT"), None)
@@ -203,12 +209,14 @@ def _count_lines(node: Group, body: list[Elements]) -> None:
 
 def _trimmed(segment: Elements) -> Elements:
     """A copy without empty elements and components at its end (X12.6)."""
-    if list in map(type, segment):
+    if any(isinstance(value, list) for value in segment):
         segment = [_without_tail(value) if isinstance(value, list) else value for value in segment]
     return _without_tail(segment)
 
 
 def _without_tail(values: list[Any]) -> list[Any]:
+    if isinstance(values, Repeats):
+        return Repeats(_without_tail(one) if isinstance(one, list) else one for one in values)
     last = len(values)
     while last and not values[last - 1]:
         last -= 1
@@ -217,13 +225,13 @@ def _without_tail(values: list[Any]) -> list[Any]:
 
 def _is_plain(body: Iterable[Elements], style: Style) -> bool:
     """Whether no value of a set needs a closer look at its characters."""
-    text = "".join([_text(segment, "", "") for segment in body])
+    text = "".join([_text(segment, "", "", "") for segment in body])
     return text.isascii() and style.guard.search(text) is None
 
 
 def _check_characters(group: Group, segment: Elements, style: Style) -> None:
     for position, value in enumerate(segment[1:], 1):
-        for component, part in enumerate(value, 1) if isinstance(value, list) else [(0, value)]:
+        for _, component, part in simple_values(value):
             if why := _unwritable(part, style):
                 where = place_of(group, segment, position, component)
                 raise Refused("x12.value", f"{why}, and X12 cannot escape it", place=where, hint=_HINT)
@@ -254,14 +262,14 @@ def _refused(fault: SegmentFault) -> Refused:
 # --- bytes -----------------------------------------------------------------------------------------------------------
 def _render(segment: Elements, style: Style) -> bytes:
     marks = style.separators
-    return _text(segment, marks.element, marks.component).encode(style.charset)
+    return _text(segment, marks.element, marks.component, marks.repetition).encode(style.charset)
 
 
-def _text(segment: Elements, element: str, component: str) -> str:
+def _text(segment: Elements, element: str, component: str, repetition: str) -> str:
     try:
         return element.join(segment)
     except TypeError:  # a composite is no text yet
-        return element.join([component.join(value) if isinstance(value, list) else value for value in segment])
+        return element.join([text_of(value, component, repetition) for value in segment])
 
 
 def _around(head: Elements, slot: Slot, tail: Elements, style: Style) -> Template:

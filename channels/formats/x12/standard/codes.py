@@ -1,12 +1,13 @@
-"""X12 004010: code lists we hold as complete, and what acknowledgement codes say in our own words. Data only.
+"""X12: code lists we hold as complete, and what acknowledgement codes say in our own words. Data only.
 
 A list not given here is open: any code of the right length passes, and whether it means something is the mapping's
-business. Units (element 355) are closed, because a wrong unit is a wrong quantity.
+business. Units (element 355) are closed in 004010, because a wrong unit is a wrong quantity; 005010 added units, and
+its list is open.
 """
 
 from typing import Final
 
-CLOSED: Final = {
+CLOSED_004010: Final = {
     "355": """
         01 02 03 04 05 06 07 08 09 10 11 12 13 14 15 16 17 18 19 1A 1B 1C 1D 1E 1F 1G 1H 1I 1J 1K 1L 1M 1N 1P 1Q 1R 1X
         20 21 22 23 24 25 26 27 28 29 2A 2B 2C 2D 2F 2G 2H 2I 2J 2K 2L 2M 2N 2P 2Q 2R 2U 2V 2W 2X 2Y 2Z
@@ -32,6 +33,9 @@ CLOSED: Final = {
         VR VS W2 WA WB WD WE WG WH WI WK WM WP WR WW X1 X2 X3 X4 X5 X6 X7 X8 X9 XP Y1 Y2 Y3 Y4 YD YL YT
         Z1 Z2 Z3 Z4 Z5 Z6 Z8 ZA ZB ZC ZD ZE ZF ZG ZH ZI ZJ ZK ZL ZM ZN ZO ZP ZQ ZR ZS ZT ZU ZV ZW ZX ZY ZZ
     """,
+}
+
+CLOSED: Final = {
     "478": "C D",
     "715": "A E M P R W X",
     "717": "A E M R W X",
@@ -61,6 +65,8 @@ ELEMENT_FAULTS: Final = {
     "8": "invalid date",
     "9": "invalid time",
     "10": "element excluded by another",
+    "12": "too many repetitions",
+    "13": "too many components",
 }
 
 # AK502: what is wrong with a transaction set.
