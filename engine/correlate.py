@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.plugin import Receipt
+from engine.site.model import FUNCTIONAL
 from engine.store.contract import NewException, Settle
 from engine.store.records import Awaited
 
@@ -45,16 +46,52 @@ def settle_receipt(receipt: Receipt, found: Sequence[Awaited], *, by: int, partn
     if not found:
         text = f"a {receipt.kind} from {partner} speaks of {receipt.ref}, which we never sent"
         result.exceptions.append(NewException("ack.unknown", text, receipt.ref, context))
+    _settle_rows(receipt, found, context, result)
+    return result
+
+
+def _settle_rows(receipt: Receipt, rows: Sequence[Awaited], context: dict[str, str], result: Settlement) -> None:
     state = "positive" if receipt.positive else "negative"
-    for row in found:
+    for row in rows:
         if row.state in _OPEN:
             result.settles.append(Settle(row.id, state, row.state, receipt.code))
             if not receipt.positive:
                 result.exceptions.append(_rejected(receipt, row, context))
         elif row.state in {"positive", "negative"} and row.state != state:
-            text = f"a {receipt.kind} says {receipt.code} of {row.ref}, an earlier one said {row.code}"
-            result.exceptions.append(NewException("ack.conflict", text, row.ref, context, delivery=row.delivery))
+            result.exceptions.append(_conflict(receipt, row, context))
+
+
+def settle_interchange(receipt: Receipt, found: Sequence[Awaited], *, by: int, partner: str) -> Settlement:
+    """What is said of a whole interchange (TA1). `found`: all that is awaited for what it carried; see AwaitedNeed."""
+    context = {"partner": partner, "acknowledgement": receipt.kind, "of": receipt.ref, "status": receipt.code}
+    sent = dict.fromkeys(row.message for row in found)
+    result = Settlement(edges=[(message, by, "acknowledges") for message in sent])
+    if not found:
+        text = f"a {receipt.kind} from {partner} speaks of interchange {receipt.ref}, which we never sent"
+        result.exceptions.append(NewException("ack.unknown", text, receipt.ref, context))
+    for delivery in dict.fromkeys(row.delivery for row in found):
+        rows = [row for row in found if row.delivery == delivery]
+        asked = [row for row in rows if row.kind == receipt.kind]
+        if asked:
+            _settle_rows(receipt, asked, context, result)
+        elif not receipt.positive:
+            _refuse_carried(receipt, rows, context, result)
     return result
+
+
+def _refuse_carried(receipt: Receipt, rows: Sequence[Awaited], context: dict[str, str], result: Settlement) -> None:
+    """Nothing in it was read, and no TA1 is awaited: its functional acknowledgement fails; without one, all of it is
+    expected no longer. rows: of one delivery."""
+    concerned = [row for row in rows if row.kind in FUNCTIONAL] or rows
+    about = concerned[0]
+    if about.state == "positive":
+        result.exceptions.append(_conflict(receipt, about, context))
+    elif about.state != "negative":
+        result.exceptions.append(_rejected(receipt, about, context))
+    for row in concerned:
+        if row.state in _OPEN:
+            state = "negative" if row.kind in FUNCTIONAL else "not_expected"
+            result.settles.append(Settle(row.id, state, row.state, receipt.code))
 
 
 def settle_answer(kind: str, code: str, found: Sequence[Awaited], *, by: int) -> Settlement:
@@ -81,6 +118,12 @@ def overdue(row: Awaited) -> NewException:
 
 def _rejected(receipt: Receipt, row: Awaited, context: dict[str, str]) -> NewException:
     told = "; ".join(receipt.details[:5]) or "no detail given"
-    text = f"{context['partner']} rejected {row.ref} with a {receipt.kind} {receipt.code}: {told}"
-    place = receipt.details[0].split(":", 1)[0] if receipt.details else row.ref
+    ref = row.ref or receipt.ref
+    text = f"{context['partner']} rejected {ref} with a {receipt.kind} {receipt.code}: {told}"
+    place = receipt.details[0].split(":", 1)[0] if receipt.details else ref
     return NewException("ack.rejected", text, place, context, delivery=row.delivery)
+
+
+def _conflict(receipt: Receipt, row: Awaited, context: dict[str, str]) -> NewException:
+    text = f"a {receipt.kind} says {receipt.code} of {row.ref}, an earlier {row.kind} said {row.code}"
+    return NewException("ack.conflict", text, row.ref, context, delivery=row.delivery)

@@ -12,12 +12,13 @@ from typing import Protocol
 
 from engine import ids, logs, pipeline, portions
 from engine.errors import Refused, Unavailable
+from engine.message import Key
 from engine.pipeline import Reading
 from engine.planner import Planner
 from engine.plugin import Format
 from engine.site.model import Site
 from engine.store.contract import NewException, Outcome, Store, Work
-from engine.store.records import Awaited, AwaitedNeed
+from engine.store.records import Awaited, AwaitedNeed, DeliveryRecord, Thread
 
 _THREAD = 5_000  # messages of a thread looked through for what a replayed message has caused before
 DEFECT = "internal.defect"
@@ -78,6 +79,11 @@ class Deciding:
         planner, now = self._present(), ids.now()
         if work.step.startswith("resend:"):
             return await self._plan_again(work, planner, now)
+        if work.step == "answer:duplicate":
+            return pipeline.answer_again(work, await self._answers_before(work), planner, now=now)
+        if work.step.startswith("answer:"):
+            whole = work if work.message.body else _with(work, await self._store.body(work.subject))
+            return pipeline.answer(whole, planner, now=now)._replace(work=work)
         again = work.step == "replay"
         reading = pipeline.read(work.message, planner, again=again)
         return await self._planned(work, reading, planner, again=again)
@@ -92,11 +98,25 @@ class Deciding:
     async def _before(self, seq: int) -> pipeline.Before:
         """What earlier runs made of a message."""
         thread = await self._store.thread([seq], limit=_THREAD)
-        caused = {edge.target for edge in thread.edges if edge.source == seq and edge.kind != "reply"}
-        return pipeline.Before(
-            tuple(row for row in thread.documents if row.message == seq),
-            tuple(row for row in thread.deliveries if row.delivery.message in caused),
-        )
+        documents = tuple(row for row in thread.documents if row.message == seq)
+        return pipeline.Before(documents, _caused(thread, seq))
+
+    async def _answers_before(self, work: Work) -> list[pipeline.Sent]:
+        """What the first of a duplicate's kind was answered; what is still on its way to the sender needs no repeat."""
+        first = work.message.duplicate_of
+        if first is None:
+            return []
+        thread = await self._store.thread([first], limit=_THREAD)
+        answers = [row.delivery for row in _caused(thread, first) if row.document is None]
+        told = {delivery.message for delivery in answers if delivery.state == "delivered"}
+        keys: dict[int, list[Key]] = {}
+        for seq, key in thread.keys:
+            keys.setdefault(seq, []).append(key)
+        return [
+            pipeline.Sent(row._replace(body=await self._store.body(row.seq)), tuple(keys.get(row.seq, ())))
+            for row in thread.messages
+            if row.seq in told
+        ]
 
     async def _plan_again(self, work: Work, planner: Planner, now: int) -> Outcome:
         record = await self._store.delivery(int(work.step.partition(":")[2]))
@@ -110,7 +130,7 @@ class Deciding:
     def is_large(self, work: Work) -> bool:
         """Whether its bytes are taken in portions, or are still to be read."""
         message = work.message
-        if message.size <= portions.LARGE or work.step.startswith("resend:"):
+        if message.size <= portions.LARGE or work.step.startswith(("resend:", "answer:")):
             return False
         return not message.body or self._may_portion(work)
 
@@ -161,6 +181,12 @@ class Deciding:
         """What the door would say to all of it."""
         body = work.message.body or await self._store.body(work.subject)
         return pipeline.refusals(work.message._replace(body=body), planner)
+
+
+def _caused(thread: Thread, seq: int) -> tuple[DeliveryRecord, ...]:
+    """The deliveries that a message led to."""
+    caused = {edge.target for edge in thread.edges if edge.source == seq and edge.kind == "causes"}
+    return tuple(row for row in thread.deliveries if row.delivery.message in caused)
 
 
 def _with(work: Work, body: bytes) -> Work:

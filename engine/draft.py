@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from canonical import Document
 from engine.errors import Refused
-from engine.message import Key
+from engine.message import Key, Message
 from engine.planner import Planner, Way
 from engine.plugin import Enveloped, Node, TemplateKey
 from engine.router import Stop, lane_key
@@ -113,6 +113,24 @@ class Draft:
                 control_id=rendered.control_id,
                 keys=rendered.keys,
                 state="dead" if problems else "planned",
+                options=agreement.options,
+            )
+        )
+
+    def repeat(self, sent: Message, keys: Sequence[Key], agreement: Agreement) -> None:
+        """One delivery of a message that went out before, in the same bytes."""
+        self.messages.append(
+            NewMessage(
+                uid=self.planner.new_id(),
+                body=(sent.body,),
+                destination=agreement.partner,
+                connection=agreement.connection,
+                channel=agreement.connection,
+                format=sent.format,
+                type=sent.type,
+                lane=f"{agreement.partner}/{sent.type}:{self.work.message.seq}",
+                control_id=(sent.control_id.encode(),),
+                keys=tuple(TemplateKey(key.kind, (key.value.encode(),), key.scope) for key in keys),
                 options=agreement.options,
             )
         )

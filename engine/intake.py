@@ -82,6 +82,7 @@ class Reception:
         self._store = store
         self._verdicts = verdicts
         self._known: tuple[str, dict[str, Profile]] = ("", {})
+        self._answered = format.answer is not None
 
     async def accept(self, *raws: bytes, type: str = "", control_id: str = "") -> list[Verdict]:
         site = self._site()
@@ -93,14 +94,14 @@ class Reception:
                 units.append(unit if known else _identified(unit, type, control_id, self._config.name))
         self._verdicts.arrived(len(units))
         try:
-            appended = await self._store.append(self._incoming(units, site.version))
+            appended = await self._store.append(self._incoming(units, site.version, self._answered))
         finally:
             self._verdicts.kept(len(units))
         return [_verdict(unit, row) for unit, row in zip(units, appended, strict=True)]
 
     async def refuse(self, raw: bytes, refusal: Refused) -> Verdict:
         unit = Unit(raw, Facts(self._config.format), refusal)
-        (row,) = await self._store.append(self._incoming([unit], self._site().version))
+        (row,) = await self._store.append(self._incoming([unit], self._site().version, answered=False))
         return _verdict(unit, row)
 
     async def processed(self, verdict: Verdict) -> Refused | None:
@@ -135,7 +136,7 @@ class Reception:
             known[type] = profile_for(site.partners[self._config.partner], listener=self._config, type=type)
         return known[type]
 
-    def _incoming(self, units: Sequence[Unit], version: str) -> list[Incoming]:
+    def _incoming(self, units: Sequence[Unit], version: str, answered: bool) -> list[Incoming]:
         """What one turn of the loop brings."""
         name, partner, format = self._config.name, self._config.partner, self._config.format
         lanes = f"{name}/"
@@ -148,7 +149,7 @@ class Reception:
             incoming.append(
                 record(Incoming, (
                     raw, name, partner, format, kind, control_id, sender, dedup, keys, warnings, version,
-                    lanes + sender, _PRIORITY, refused, place,
+                    lanes + sender, _PRIORITY, refused, place, answered,
                 ))
             )  # fmt: skip
         return incoming

@@ -16,7 +16,7 @@ from engine.errors import Refused
 from engine.mapping import Context
 from engine.message import Key, Message
 from engine.planner import Planner
-from engine.plugin import Opened, Part, Receipt
+from engine.plugin import Answer, Opened, Part, Receipt
 from engine.router import Plan
 from engine.site.model import Agreement
 from engine.store.contract import Outcome, Work
@@ -27,6 +27,7 @@ UNREAD_REPLY = "reply"
 UNREAD_RULE = "reply without agreement"
 
 _UNOPENED = Opened()
+_CONFLICT = Refused("dup.conflict", "another message with the same control number came before")
 
 Facts = Mapping[AwaitedNeed, Sequence[Awaited]]
 
@@ -74,6 +75,13 @@ class Before(NamedTuple):
 
 
 NOTHING = Before()
+
+
+class Sent(NamedTuple):
+    """A message of ours, with its bytes and keys."""
+
+    message: Message
+    keys: tuple[Key, ...]
 
 
 # --- read ------------------------------------------------------------------------------------------------------------
@@ -162,7 +170,9 @@ def _read_document(document: Document, place: str, outer: str, agreement: Agreem
 
 
 def _receipt_need(partner: str, receipt: Receipt) -> AwaitedNeed:
-    """A receipt may speak of a whole group."""
+    """A receipt may speak of a whole group, or of all that a message carried."""
+    if receipt.whole:
+        return AwaitedNeed(partner, "", receipt.ref, control=True)
     return AwaitedNeed(partner, receipt.kind, receipt.ref, below=True)
 
 
@@ -184,8 +194,9 @@ def plan(
     for found in reading.documents:
         if found.answers is None or _settle_answered(found, found.answers, facts, draft, settlement):
             rules.extend(_plan_document(found, draft, before))
-    if opened.answers and not before.answered(opened.answer_type):
-        _plan_answers(opened, draft)
+    for answer in opened.answers:
+        if not before.answered(answer.type):
+            _plan_answer(answer, draft)
     draft.exceptions.extend(settlement.exceptions)
     return Outcome(
         work,
@@ -227,10 +238,39 @@ def plan_again(
     )
 
 
+def answer(work: Work, planner: Planner, *, now: int) -> Outcome:
+    """What is answered to a message that goes no further: one refused at the door, or in conflict with another."""
+    message, draft = work.message, Draft(work, planner, now)
+    partner = planner.site.partners.get(message.partner)
+    format = planner.format(message.format)
+    if partner is not None and format.answer is not None:
+        for refusal in refusals(message, planner) if work.step == "answer:refused" else [_CONFLICT]:
+            for told in format.answer(message.body, refusal):
+                _plan_answer(told, draft)
+    return _answered(draft)
+
+
+def answer_again(work: Work, before: Sequence[Sent], planner: Planner, *, now: int) -> Outcome:
+    """A duplicate is told what the first of its kind was told, in the same bytes. before: our answers to that one."""
+    draft = Draft(work, planner, now)
+    partner = planner.site.partners.get(work.message.partner)
+    for sent in before:
+        agreement = partner.outgoing_type(sent.message.type) if partner is not None else None
+        if agreement is not None:
+            draft.repeat(sent.message, sent.keys, agreement)
+    return _answered(draft)
+
+
+def _answered(draft: Draft) -> Outcome:
+    found = tuple(draft.messages), tuple(draft.exceptions)
+    return Outcome(draft.work, messages=found[0], exceptions=found[1], site=draft.planner.site.version)
+
+
 def _settle_receipt(receipt: Receipt, facts: Facts, draft: Draft, settlement: correlate.Settlement) -> None:
     message = draft.work.message
     rows = facts[_receipt_need(message.partner, receipt)]
-    settlement.add(correlate.settle_receipt(receipt, rows, by=message.seq, partner=message.partner))
+    settle = correlate.settle_interchange if receipt.whole else correlate.settle_receipt
+    settlement.add(settle(receipt, rows, by=message.seq, partner=message.partner))
 
 
 def _settle_answered(
@@ -272,12 +312,12 @@ def _routed(document: Document, message: Message, planner: Planner) -> Plan:
     return planner.router.route(document, message.partner, test=test)
 
 
-def _plan_answers(opened: Opened, draft: Draft) -> None:
-    """Our functional acknowledgement (997) of what came in, where the partner's agreements ask for one."""
+def _plan_answer(answer: Answer, draft: Draft) -> None:
+    """Our acknowledgement (997, TA1) of what came in, where the partner's agreements ask for one."""
     partner = draft.planner.site.partners[draft.work.message.partner]
-    agreement = partner.outgoing_type(opened.answer_type)
+    agreement = partner.outgoing_type(answer.type)
     if agreement is not None:
-        draft.answer(opened.answers, agreement, partner)
+        draft.answer(answer.nodes, agreement, partner)
 
 
 def _unsaid(warnings: Sequence[str], message: Message) -> tuple[str, ...]:

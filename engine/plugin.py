@@ -154,6 +154,7 @@ class Receipt(NamedTuple):
     """What a received acknowledgement says about something we sent.
 
     kind:     `997`. ref: what it speaks of, `PO/88/0001` (group code, GS06, ST02) or `PO/88` for a whole group.
+    whole:    it speaks of a whole message of ours, and `ref` is that one's control id (`TA1`).
     positive: accepted (with or without errors). code: the standard's own (`A`, `E`, `P`, `R`).
     details:  each fault in plain words with its place: `PO1[2]/PO103: code value not in the list`.
     """
@@ -163,6 +164,14 @@ class Receipt(NamedTuple):
     positive: bool
     code: str
     details: tuple[str, ...] = ()
+    whole: bool = False
+
+
+class Answer(NamedTuple):
+    """Acknowledgements of one type that go back to a message's sender, ready for `envelop`."""
+
+    type: str  # `997`, `TA1`
+    nodes: tuple[Node, ...]
 
 
 class Opened(NamedTuple):
@@ -171,8 +180,7 @@ class Opened(NamedTuple):
     parts: tuple[Part, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     problems: tuple[Refused, ...] = ()  # faults of the whole, each an exception
-    answers: tuple[Node, ...] = ()  # functional acknowledgements to send back, ready for `envelop`
-    answer_type: str = ""  # `997`
+    answers: tuple[Answer, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -212,6 +220,12 @@ class Enveloped(NamedTuple):
 
 class Format(Protocol):
     name: str
+
+    @property
+    def answer(self) -> Callable[[bytes, Refused], tuple[Answer, ...]] | None:
+        """What the sender of one message that is refused as a whole is told by a message of ours; none where it must
+        not be told. A refusal `dup.conflict`: its number was used before. None: the sender's protocol answers it."""
+        ...
 
     def split(self, raw: bytes, profile: Profile) -> list[Unit]:
         """Find the messages in received bytes and read their envelopes; never raises, and loses no byte."""

@@ -91,7 +91,12 @@ def segments(raw: bytes) -> list[str]:
     return raw.decode("latin-1").split("~")
 
 
+def answers(result: Opened, type: str = "997") -> list[Any]:
+    """The trees of our 997s, or our TA1s."""
+    return [node for answer in result.answers if answer.type == type for node in answer.nodes]
+
+
 def answer_of(result: Opened, number: int = 0) -> list[str]:
     """The segments of one of our 997s, from AK1 to AK9."""
-    body = segments(filled(written(result.answers[number], "997").body))
+    body = segments(filled(written(answers(result)[number], "997").body))
     return [segment for segment in body if segment.startswith("AK")]

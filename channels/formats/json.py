@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from channels.formats.json_tree import JsonNode, JsonStructure
 from engine.errors import Refused
@@ -137,6 +137,7 @@ class JsonFormat:
 
     name: str = "json"
     dates: str = "extended"
+    answer: ClassVar[None] = None
 
     def split(self, raw: bytes, profile: Profile) -> list[Unit]:
         """One unit, refused already when the bytes are no strict JSON, so that the sender hears it at once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from engine.options import ListenerOptions, Options
@@ -12,6 +12,10 @@ from engine.options import ListenerOptions, Options
 if TYPE_CHECKING:
     from canonical import Document
     from engine.mapping import Mapping as CompiledMapping
+
+
+# Answers that say whether an interchange or its sets were read: formats read and write them, no mapping does.
+FUNCTIONAL: Final = frozenset({"997", "TA1"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,12 @@ from engine.site.crosswalks import Table
 from engine.site.endpoints import Connection, read_inline
 from engine.site.fit import fit, place_of
 from engine.site.loading import Loading
-from engine.site.model import Agreement, Crosswalk, Identity, Partner
+from engine.site.model import FUNCTIONAL, Agreement, Crosswalk, Identity, Partner
 from engine.site.shapes import AgreementEntry, CrosswalkUse, PartnerFile, Side
 
 if TYPE_CHECKING:
     from engine.mapping import Mapping as CompiledMapping
 
-# Answers that say whether an interchange was read: the format itself reads and writes them, no mapping does.
-FUNCTIONAL: Final = frozenset({"997"})
 _BLOCKS: Final = {"live": "live", "testing": "test", "draft": "test"}
 
 

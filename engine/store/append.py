@@ -8,6 +8,7 @@ from hashlib import blake2b, sha256
 
 from engine.message import Message, record
 from engine.store.contract import Appended, Incoming, NewException
+from engine.store.lanes import Item
 from engine.store.sql import matching, queries
 from engine.store.transaction import Transaction
 
@@ -58,6 +59,7 @@ def keep_new(tx: Transaction, incoming: Incoming, sha: bytes, dedup: bytes | Non
     if incoming.refusal is not None:
         message = _keep(tx, incoming, sha, dedup, "exception")
         tx.add_exception(incoming.refusal, message=message.seq)
+        _let_answer(tx, incoming, message.seq, "refused")
         return message.seq
     message = _message(tx, incoming, sha, "received")
     tx.arrive(message, dedup, incoming.lane, incoming.priority)
@@ -74,8 +76,16 @@ def _keep_again(tx: Transaction, incoming: Incoming, sha: bytes, of: int, of_sha
     else:
         seq = _keep(tx, incoming, sha, None, "exception").seq
         tx.add_exception(_conflict(incoming, of), message=seq)
+    _let_answer(tx, incoming, seq, status)
     tx.add("add_edges", (of, seq, "duplicate"))
     return Appended(seq, status, of)
+
+
+def _let_answer(tx: Transaction, incoming: Incoming, seq: int, status: str) -> None:
+    """What goes no further may yet be owed an answer, in the turn of its lane."""
+    if incoming.answered:
+        step = f"answer:{status}"
+        tx.add_work("process", Item(tx.next_id("work"), incoming.lane, incoming.priority, tx.now, seq, step))
 
 
 def _keep(

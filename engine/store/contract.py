@@ -50,6 +50,7 @@ class Incoming(NamedTuple):
     """One received message to store. refusal makes it an exception at once, with no work.
 
     control_place: where in the message its control id stands (`MSH-10`): the place of a conflict.
+    answered: one that is refused, a duplicate or a conflict is work, too: to be answered by a message, and no more.
     """
 
     raw: bytes
@@ -67,13 +68,14 @@ class Incoming(NamedTuple):
     priority: int = 5
     refusal: NewException | None = None
     control_place: str = ""
+    answered: bool = False
 
 
 class Appended(NamedTuple):
     """seq is always the stored row: also a duplicate or conflict is kept, with its bytes. of: the first of its kind.
 
     duplicate: same dedup key and same bytes; kept, no work. conflict: same dedup key, other bytes; kept as an exception
-    `dup.conflict` with no work.
+    `dup.conflict` with no work. Where it is `answered`, either is work for that.
     """
 
     seq: int
@@ -88,7 +90,8 @@ class Work(NamedTuple):
     kind: process (subject: message seq) | deliver (subject: delivery id) | deadline (subject: acknowledgement id).
     message: the message to process or deliver, body included; for a deadline, the message awaited upon, without body,
     and so one to process that is LARGE.
-    step: for `process`: empty, `replay` or `resend:<delivery id>` when a person asked for it, or what an outcome said.
+    step: for `process`: empty; `replay` or `resend:<delivery id>` when a person asked for it; `answer:refused`,
+    `answer:duplicate` or `answer:conflict` for what is only to be answered; or what an outcome said.
     """
 
     id: int

@@ -205,7 +205,7 @@ def _process(tx: Transaction, outcome: Outcome) -> None:
     if outcome.status == "retry":
         tx.postpone_work("process", work.id, outcome.at)
         return
-    if work.step.startswith("resend:"):
+    if work.step.startswith(("resend:", "answer:")):  # says nothing new about the message
         tx.finish_work("process", work.id)
         return
     state = _state(outcome)

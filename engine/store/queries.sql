@@ -269,6 +269,16 @@ FROM json_each(:needs) AS needs
 CROSS JOIN acknowledgements AS a
         ON needs.value ->> 3 AND a.partner = needs.value ->> 0 AND a.kind = needs.value ->> 1
        AND a.ref >= (needs.value ->> 2) || '/' AND a.ref < (needs.value ->> 2) || '0'
+UNION ALL
+SELECT needs.key, coalesce(a.id, 0), d.id, d.message, d.destination, coalesce(a.kind, ''), coalesce(a.ref, ''),
+       coalesce(a.state, ''), coalesce(a.code, ''), coalesce(a.due_at, 0), coalesce(a.settled_at, 0), a.by,
+       coalesce(a.created_at, 0)
+FROM json_each(:needs) AS needs
+CROSS JOIN messages AS m ON needs.value ->> 4 AND m.seq = (
+     SELECT max(seq) FROM messages
+     WHERE control_id = needs.value ->> 2 AND partner = needs.value ->> 0 AND direction = 'out')
+CROSS JOIN deliveries AS d ON d.message = m.seq
+LEFT JOIN acknowledgements AS a ON a.delivery = d.id
 ORDER BY 1, 2
 
 -- name: awaited

@@ -11,12 +11,17 @@ from engine.message import Delivery, Key, Message
 
 
 class AwaitedNeed(NamedTuple):
-    """The acknowledgements of one partner that `ref` speaks of. below: those under it, too (`PO/88/0001`)."""
+    """The acknowledgements of one partner that `ref` speaks of. below: those under it, too (`PO/88/0001`).
+
+    control: instead, of any kind, those of the last message sent to the partner under the control id `ref`; of a
+    delivery of it that awaits none, one without id and kind.
+    """
 
     partner: str
     kind: str
     ref: str
     below: bool = False
+    control: bool = False
 
 
 class Awaited(NamedTuple):

@@ -32,6 +32,29 @@ def test_facts_find_what_a_reference_speaks_of(make: Make) -> None:
     on(make, test)
 
 
+def test_facts_find_all_that_is_awaited_for_a_message(make: Make) -> None:
+    """What a TA1 asks for: by control id; the last message that bore it, when numbers came round."""
+
+    async def test(store: Store, _: Clock) -> None:
+        works = await accept_orders(store, 1, 2)
+        control = works[0].message.control_id
+        partners = ("acme_surgical", "bravo_medical")
+        ours, theirs = await store.facts([AwaitedNeed(name, "", control, control=True) for name in partners])
+        assert [(a.kind, a.ref, a.message) for a in ours] == [
+            ("997", "PO/1/0001", works[0].message.seq),
+            ("855", "PO-1", works[0].message.seq),
+        ]
+        assert theirs == ()
+        again = order(3, control_id=(control.encode(),), expect=(), document=None)
+        await store.append([incoming(3)])
+        (work,) = await claim(store, "process")
+        await commit(store, Outcome(work, messages=(again,)))
+        (bare,) = (await store.facts([AwaitedNeed("acme_surgical", "", control, control=True)]))[0]
+        assert (bare.id, bare.kind, bare.message > works[1].message.seq) == (0, "", True)
+
+    on(make, test)
+
+
 def test_a_deadline_counts_from_the_delivery_and_falls_due_once(make: Make) -> None:
     async def test(store: Store, clock: Clock) -> None:
         (work,) = await accept_orders(store, 1)

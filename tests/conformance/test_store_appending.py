@@ -9,7 +9,9 @@ from tests.conformance.stores_kit import Make, on
 from tests.store_kit import (
     Clock,
     claim,
+    commit,
     incoming,
+    order,
 )
 
 
@@ -117,6 +119,26 @@ def test_what_was_refused_is_kept_and_refused_again(make: Make) -> None:
         assert [found.code for found in await store.exceptions()] == ["hl7.header", "hl7.header"]
         assert [work.subject for work in await claim(store, "process")] == [rows[2].seq]
         assert (await store.ledger())["exception"] == 2
+
+    on(make, test)
+
+
+def test_what_goes_no_further_is_work_where_it_must_be_answered(make: Make) -> None:
+    """In the turn of its lane; whatever is answered, it stays what it is."""
+
+    async def test(store: Store, _: Clock) -> None:
+        refusal = NewException("x12.truncated", "cut off")
+        first = incoming(1, answered=True)
+        batch = [first, first, first._replace(raw=b"other"), incoming(2, answered=True, refusal=refusal)]
+        kept = [row.seq for row in await store.append(batch)]
+        works = await claim(store, "process")
+        steps = ["", "answer:duplicate", "answer:conflict", "answer:refused"]
+        assert [(work.subject, work.step) for work in works] == list(zip(kept, steps, strict=True))
+        assert works[1].message.duplicate_of == kept[0]
+        await commit(store, *(Outcome(work, messages=(order(work.subject, document=None),)) for work in works))
+        states = [found.state for seq in kept if (found := await store.get(seq))]
+        assert states == ["processed", "duplicate", "exception", "exception"]
+        assert (await store.stats())["in_flight"] == 0
 
     on(make, test)
 

@@ -8,7 +8,19 @@ from collections.abc import Iterator
 import pytest
 
 from channels.formats.x12 import FORMAT
-from tests.x12_kit import GOOD_850, GOOD_855, PROFILE, again, envelope, filled, group, interchange, one_set, opened
+from tests.x12_kit import (
+    GOOD_850,
+    GOOD_855,
+    PROFILE,
+    again,
+    answers,
+    envelope,
+    filled,
+    group,
+    interchange,
+    one_set,
+    opened,
+)
 
 x12file = pytest.importorskip("pyx12.x12file", reason="pyx12 is not installed")
 
@@ -41,7 +53,7 @@ def orders() -> list[object]:
 def test_our_850s_and_997s_are_sound_to_another_reader(options: dict[str, str]) -> None:
     assert complaints(filled(FORMAT.envelop(orders(), envelope("850", **options)).body)) == []
     judged = opened(interchange(group([one_set("855", [*GOOD_855, "ZZZ*1"]), one_set("855", GOOD_855, "0002")])))
-    assert complaints(filled(FORMAT.envelop(judged.answers, envelope("997", **options)).body)) == []
+    assert complaints(filled(FORMAT.envelop(answers(judged), envelope("997", **options)).body)) == []
 
 
 @pytest.mark.parametrize(

@@ -3,118 +3,21 @@ kept, what the supplier is answered, and that good interchanges beside and after
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
-from channels.simulate.erp import Erp
-from tests.functional.bad_kit import Watch, kept, verb
-from tests.functional.parties import played, requisition, send
-from tests.functional.scene import Scene, copy_site, scene
+from tests.functional.bad_kit import Watch, kept
+from tests.functional.x12_desk import Desk, open_desk
 
 pytestmark = pytest.mark.xdist_group("bad_x12")
-
-ISA = (
-    "ISA*00*          *00*          *01*081234567      *ZZ*NORTHHEALTH    *261123*0900"
-    "*{repeat}*{version}*{control:09}*0*P*>~"
-)
-
-
-@dataclass
-class Desk:
-    """The supplier's desk, by hand: interchanges written as text, each with a number of its own.
-
-    order: our purchase order they answer. group: GS06 of the 850 that carried it. expected: order numbers of the
-    supplier (BAK08) that must reach the ERP, one for every good 855.
-    """
-
-    stage: Scene
-    erp: Erp
-    order: str
-    group: str
-    control: int = 100
-    expected: list[str] = field(default_factory=list)
-
-    def answer(
-        self, *, reaches: bool = True, repeat: str = "U", version: str = "00401", note: str = "", marks: str = "*>~"
-    ) -> bytes:
-        """An 855 that accepts the order's one line. marks: element, component and segment separators."""
-        self.control += 1
-        vendor_order = f"V-{self.control}"
-        self.expected += [vendor_order] * reaches
-        body = [f"BAK*00*AC*{self.order}*20261123****{vendor_order}"]
-        body += [f"REF*ZZ*{note}"] * bool(note)
-        body += ["PO1*1*1*BX*12.50**VN*ASX-2201-L", "ACK*IA*1*BX", "CTT*1"]
-        text = self._interchange("PR", "855", body, repeat, version)
-        return text.encode("latin-1").translate(bytes.maketrans(b"*>~", marks.encode("latin-1")))
-
-    def receipt(self, group: str, verdict: str, *, kind: str = "PO", id: str = "850") -> bytes:
-        """A 997 about one set of one of our groups."""
-        self.control += 1
-        body = [f"AK1*{kind}*{group}", f"AK2*{id}*0001", f"AK5*{verdict}", f"AK9*{verdict}*1*1*{int(verdict == 'A')}"]
-        return self._interchange("FA", "997", body).encode()
-
-    def _interchange(self, kind: str, id: str, body: list[str], repeat: str = "U", version: str = "00401") -> str:
-        number = self.control
-        opening = ISA.format(control=number, repeat=repeat, version=version)
-        inside = "~".join([f"ST*{id}*0001", *body, f"SE*{len(body) + 2}*0001"])
-        group = f"GS*{kind}*081234567*NORTHHEALTH*20261123*0900*{number}*X*004010~{inside}~GE*1*{number}~"
-        return f"{opening}{group}IEA*1*{number:09}~"
-
-    def take(self, name: str, raw: bytes) -> str:
-        """Give a file and wait until it is taken; the folder it was moved to."""
-        folder = self.stage.inbox("acme_surgical")
-        self.stage.put("acme_surgical", name, raw)
-        self.stage.until(lambda: not (folder / name).exists(), f"{name} taken")
-        (moved,) = [path for path in folder.glob(f".*/{name}") if path.parent.name in {".done", ".error"}]
-        assert moved.read_bytes() == raw
-        return moved.parent.name
-
-    def messages(self) -> list[dict[str, Any]]:
-        """What came from this supplier, oldest first."""
-        words = ("--partner", "acme_surgical", "--direction", "in", "--limit", "10000", "--json")
-        rows: list[dict[str, Any]] = json.loads(verb(self.stage, "messages", *words))
-        return rows[::-1]
-
-    def answers(self) -> list[str]:
-        """Our 997s, as written to the supplier's folder."""
-        return [path.read_text() for path in sorted(self.stage.outbox("acme_surgical").glob("997-*.edi"))]
-
-    def heard(self) -> list[str]:
-        """Order numbers of the supplier that the ERP has heard of."""
-        rows = self.erp.records.where(did="acknowledgement")
-        return [row["body"]["vendor_order"] for row in rows if "vendor_order" in row["body"]]
-
-    def goes_on(self) -> None:
-        """A good 855 is taken, mapped and delivered; and so was every good one before it."""
-        self.take(f"good-{self.control}.edi", self.answer())
-        self.stage.until(lambda: set(self.expected) <= set(self.heard()), "every good 855 in the ERP")
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    folder = tmp_path_factory.mktemp("bad_x12")
-    site = copy_site(folder / "site")
-    partner = site / "partners" / "acme_surgical.yaml"
-    partner.write_text(partner.read_text().replace('acme_surgical/in"\n', 'acme_surgical/in"\n      poll: 20ms\n', 1))
-    erp = Erp()
-    with scene(folder, site=site) as stage:
-        stage.start()
-        with played(stage, erp=erp):
-            assert send(stage, requisition("REQ-X", ("GLV-NTR-L", "1", "Box"))) == ["AA"]
-            outbox = stage.outbox("acme_surgical")
-            stage.until(lambda: bool([*outbox.glob("850-*.edi")]), "the 850")
-            (sent,) = outbox.glob("850-*.edi")
-            group = re.findall(r"~GS(?:\*[^*]*){5}\*(\d+)\*", sent.read_text())
-            found = Desk(stage, erp, *erp.orders, *group)
-            yield found
-            stage.settled()
-        assert sorted(found.heard()) == sorted(found.expected)
-        assert erp.stats()["doubled"] == erp.stats()["refused"] == 0
+    with open_desk(tmp_path_factory.mktemp("bad_x12")) as found:
+        yield found
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

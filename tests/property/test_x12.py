@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from channels.formats.x12.match import match
 from channels.formats.x12.separators import Repeats
 from channels.formats.x12.tree import Group
 from engine.errors import Refused
-from engine.plugin import Profile
+from engine.plugin import Answer, Profile
 from tests.x12_kit import GOOD_850, GOOD_855, PROFILE, again, envelope, filled, group, interchange, one_set, with_855
 
 OPEN = Profile(usage="")
@@ -30,6 +31,11 @@ WHOLE = [
 ]
 
 
+def answered(answers: Iterable[Answer]) -> None:
+    for answer in answers:
+        FORMAT.envelop(answer.nodes, envelope(answer.type))
+
+
 def take(raw: bytes) -> None:
     """Split and open: nothing but a Refused with a code may come out, and every byte is in a unit."""
     units = FORMAT.split(raw, OPEN)
@@ -37,10 +43,10 @@ def take(raw: bytes) -> None:
     for unit in units:
         if unit.refusal is not None:
             assert unit.refusal.code.startswith("x12.")
+            answered(FORMAT.answer(unit.raw, unit.refusal))
             continue
         opened = FORMAT.open(unit.raw, OPEN)
-        for node in opened.answers:
-            FORMAT.envelop([node], envelope("997"))
+        answered(opened.answers)
         for part in opened.parts:
             if part.node is not None:
                 list(FORMAT.structure({"set": part.type}).leaves(part.node))

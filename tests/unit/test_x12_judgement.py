@@ -28,7 +28,7 @@ SECOND = one_set("855", GOOD_855, "0002")
 
 def test_a_good_group_is_accepted() -> None:
     result = opened(with_855())
-    assert result.answer_type == "997"
+    assert [answer.type for answer in result.answers] == ["997"]
     assert answer_of(result) == ["AK1*PR*7", "AK2*855*0001", "AK5*A", "AK9*A*1*1*1"]
     [part] = result.parts
     assert (part.type, part.place, part.control_id, part.refusals) == ("855", "ST[1]", "0001", ())

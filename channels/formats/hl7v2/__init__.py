@@ -46,6 +46,7 @@ class HL7v2:
     """The `hl7v2` format."""
 
     name = "hl7v2"
+    answer = None  # MLLP does
 
     split = staticmethod(accept.split)  # the one message of a frame's payload
 
@@ -54,7 +55,7 @@ class HL7v2:
         header, _, _ = accept.scan(raw, profile)
         message, matched, warnings = parse(raw, header)
         part = Part(header.letterhead.type, message, "", header.control_id, matched.problems)
-        return Opened((part,), (), (), (), "", warnings)
+        return Opened((part,), (), (), (), warnings)
 
     def structure(self, header: Mapping[str, str]) -> MessageStructure:
         """From `message: OMS^O05`, and `structure: OMS_O05` for a type that is not defined. Raises PathError."""

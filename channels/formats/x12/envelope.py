@@ -46,6 +46,10 @@ class Header:
         return self.fields[12].strip()
 
     @property
+    def wants_ta1(self) -> bool:
+        return self.fields[13] == "1"
+
+    @property
     def sender(self) -> str:
         return f"{self.fields[4].strip()}:{self.fields[5].rstrip()}"
 
@@ -255,6 +259,12 @@ def _judge_iea(found: Interchange, raw: bytes) -> Refused | None:
     if not re.fullmatch(r"[0-9]{1,5}", groups) or int(groups) != counted:
         return refuse("x12.envelope", "021", "IEA01")
     return None
+
+
+def only_acknowledges(raw: bytes, found: Interchange) -> bool:
+    """Whether there is nothing in it but TA1s and groups of 997s (GS01 `FA`); one without anything does not."""
+    groups = heads(raw, found, b"GS")
+    return all(group[0] == "FA" for group in groups) and bool(groups or heads(raw, found, b"TA1"))
 
 
 def heads(raw: bytes, found: Interchange, id: bytes) -> list[list[str]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from channels.formats.x12 import paths, write
+from channels.formats.x12 import paths, ta1, write
 from channels.formats.x12.opening import open_interchange
 from channels.formats.x12.split import FORMAT_NAME, split
+from engine.errors import Refused
 from engine.message import Unit
-from engine.plugin import Envelope, Enveloped, Node, Opened, Profile, Structure
+from engine.plugin import Answer, Envelope, Enveloped, Node, Opened, Profile, Structure
 
 
 class X12:
@@ -21,6 +22,9 @@ class X12:
 
     def open(self, raw: bytes, profile: Profile) -> Opened:
         return open_interchange(raw, profile)
+
+    def answer(self, raw: bytes, refusal: Refused) -> tuple[Answer, ...]:
+        return ta1.rejection(raw, refusal)
 
     def structure(self, header: Mapping[str, str]) -> Structure:
         return paths.structure(header)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from channels.formats.x12 import acknowledge
-from channels.formats.x12.envelope import Interchange, find_interchange, judge, refuse
+from channels.formats.x12 import acknowledge, ta1
+from channels.formats.x12.envelope import Interchange, find_interchange, judge, only_acknowledges, refuse
 from channels.formats.x12.groups import (
     ACKNOWLEDGEMENTS,
     Content,
@@ -15,16 +15,15 @@ from channels.formats.x12.groups import (
     RawGroup,
     SetVerdict,
     arrange,
-    element,
     judge_groups,
 )
 from channels.formats.x12.separators import Elements, Tokens, cut
 from channels.formats.x12.split import skip_lead
-from channels.formats.x12.standard.codes import GROUP_FAULTS, INTERCHANGE_NOTES
+from channels.formats.x12.standard.codes import GROUP_FAULTS
 from channels.formats.x12.tree import Group
 from channels.formats.x12.words import refusal
 from engine.errors import Refused
-from engine.plugin import Opened, Part, Profile, Receipt
+from engine.plugin import Answer, Opened, Part, Profile, Receipt
 
 # Far above what a purchase order needs; a listener's `segments` limit sets another.
 MOST_SEGMENTS: Final = 500_000
@@ -59,10 +58,18 @@ def open_interchange(raw: bytes, profile: Profile) -> Opened:
         parts=tuple(findings.parts),
         receipts=tuple(findings.receipts),
         problems=tuple(findings.problems),
-        answers=tuple(findings.answers),
-        answer_type=acknowledge.KIND if findings.answers else "",
+        answers=tuple(_answers(findings, found, raw)),
         warnings=tuple(dict.fromkeys(findings.warnings)),
     )
+
+
+def _answers(findings: _Findings, found: Interchange, raw: bytes) -> Iterator[Answer]:
+    """The 997s of its groups; a TA1 where ISA14 asks for one."""
+    assert found.header is not None
+    if found.header.wants_ta1 and not only_acknowledges(raw, found):
+        yield ta1.acceptance(found.header)
+    if findings.answers:
+        yield Answer(acknowledge.KIND, tuple(findings.answers))
 
 
 def tokenize(raw: bytes, found: Interchange, profile: Profile) -> Tokens:
@@ -95,17 +102,7 @@ def _judge_content(content: Content, findings: _Findings) -> None:
         text = f"{len(strays)} segments stand outside every transaction set"
         findings.problems.append(refuse("x12.structure", "024", "ISA", text))
     for segment in content.acknowledgements:
-        _hear(segment, findings)
-
-
-def _hear(segment: Elements, findings: _Findings) -> None:
-    """A TA1: no receipt, since we ask for none; a bad one is work for a person."""
-    if element(segment, 4) == "A":
-        findings.warnings.append("x12.ta1")
-        return
-    note = element(segment, 5)
-    text = f"the partner's TA1 says of one of our interchanges: {INTERCHANGE_NOTES.get(note, 'fault')} [{note}]"
-    findings.problems.append(Refused("ack.rejected", text, place="TA1", status=note))
+        findings.receipts.append(ta1.receipt(segment))
 
 
 def _judge_sets(groups: Sequence[RawGroup], found: Interchange, profile: Profile, findings: _Findings) -> None:

@@ -21,7 +21,7 @@ from channels.formats.x12.tree import Group, place_of
 from channels.formats.x12.words import fault_words
 from engine.errors import Refused
 from engine.message import Slot, Template
-from engine.plugin import Envelope, Enveloped, TemplateKey
+from engine.plugin import Envelope, Enveloped, Node, TemplateKey
 
 _HINT: Final = "correct the document, the crosswalk or the mapping"
 _YAML: Final = "see `envelope:` in the partner's YAML"
@@ -64,22 +64,24 @@ class Style:
     group_version: str
 
 
-def envelop(nodes: Sequence[Group], envelope: Envelope) -> Enveloped:
-    """One interchange holding every node as a set. Raises Refused at the place of what cannot be written."""
+def envelop(nodes: Sequence[Node], envelope: Envelope) -> Enveloped:
+    """One interchange with every node as a set, or with every TA1. Raises Refused at the place of what cannot be
+    written."""
     style = style_of(envelope.options)
+    if envelope.type == "TA1":
+        return _notes(nodes, envelope, style)
     spoken = release(style.group_version)
     definition = spoken.transaction_set(envelope.type) if spoken else None
     if definition is None or not nodes:
         raise Refused("x12.set", "there is no such X12 set to write", hint=_HINT)
     ours = _identity(envelope.ours, "our", style)
     theirs = _identity(envelope.theirs, "the partner's", style)
-    pair = f"{envelope.ours['isa']}>{envelope.theirs['isa']}"
-    interchange = Slot(f"isa:{pair}", 9)
+    pair, interchange = _numbering(envelope)
     group = Slot(f"gs:{ours.group}>{theirs.group}", 0)
     sets = [_set(node, definition, f"{number:04d}", style) for number, node in enumerate(nodes, 1)]
     body = _joined(
         [
-            *_around(_isa_head(ours, theirs, envelope, style), interchange, _isa_tail(envelope, style), style),
+            *_isa(ours, theirs, envelope, style, interchange, asks=definition.group != "FA"),
             *_around(_gs_head(definition, ours, theirs, envelope.at), group, ["X", style.group_version], style),
             *(_render(segment, style) + style.end for one in sets for segment in one),
             *_around(["GE", str(len(sets))], group, [], style),
@@ -91,8 +93,32 @@ def envelop(nodes: Sequence[Group], envelope: Envelope) -> Enveloped:
         body,
         control_id=(interchange,),
         keys=tuple(TemplateKey(kind, (slot,), pair) for kind, slot in (("interchange", interchange), ("group", group))),
-        refs={} if definition.group == "FA" else {"997": (*about, b"/0001") if len(sets) == 1 else about},
+        refs=(
+            {}
+            if definition.group == "FA"
+            else {"997": (*about, b"/0001") if len(sets) == 1 else about, "TA1": (interchange,)}
+        ),
     )
+
+
+def _numbering(envelope: Envelope) -> tuple[str, Slot]:
+    """ISA13 counts per pair of parties."""
+    pair = f"{envelope.ours['isa']}>{envelope.theirs['isa']}"
+    return pair, Slot(f"isa:{pair}", 9)
+
+
+def _notes(notes: Sequence[Node], envelope: Envelope, style: Style) -> Enveloped:
+    """TA1s stand alone, without a group, and ask for none themselves (X12.5)."""
+    ours, theirs = _identity(envelope.ours, "our", style), _identity(envelope.theirs, "the partner's", style)
+    pair, interchange = _numbering(envelope)
+    body = _joined(
+        [
+            *_isa(ours, theirs, envelope, style, interchange, asks=False),
+            *(_render(note, style) + style.end for note in notes),
+            *_around(["IEA", "0"], interchange, [], style),
+        ]
+    )
+    return Enveloped(body, control_id=(interchange,), keys=(TemplateKey("interchange", (interchange,), pair),))
 
 
 # --- the partner's agreement -----------------------------------------------------------------------------------------
@@ -145,14 +171,13 @@ def _identity(side: Mapping[str, str], whose: str, style: Style) -> Identity:
     return Identity(kind, id, group)
 
 
-def _isa_head(ours: Identity, theirs: Identity, envelope: Envelope, style: Style) -> Elements:
+def _isa(ours: Identity, theirs: Identity, envelope: Envelope, style: Style, control: Slot, *, asks: bool) -> Template:
+    """asks: for a TA1, if the partner's envelope says so; an acknowledgement never does."""
     parties = [ours.kind, ours.id.ljust(15), theirs.kind, theirs.id.ljust(15)]
     times = [envelope.at.strftime("%y%m%d"), envelope.at.strftime("%H%M")]
-    return ["ISA", "00", " " * 10, "00", " " * 10, *parties, *times, style.standards_id, style.version]
-
-
-def _isa_tail(envelope: Envelope, style: Style) -> Elements:
-    return [style.acknowledgement_requested, envelope.usage, style.separators.component]
+    head = ["ISA", "00", " " * 10, "00", " " * 10, *parties, *times, style.standards_id, style.version]
+    wanted = style.acknowledgement_requested if asks else "0"
+    return _around(head, control, [wanted, envelope.usage, style.separators.component], style)
 
 
 def _gs_head(definition: TransactionSet, ours: Identity, theirs: Identity, at: dt.datetime) -> Elements:
