@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from channels.formats.x12 import FORMAT
+from engine.errors import Refused
 from engine.plugin import NULL, PathError, Structure
 from tests.x12_kit import ACK, BAK, LINE, filled, opened, segments, with_855, written
 
@@ -266,3 +267,41 @@ def test_leaves_name_every_value_once(node: Any) -> None:
     assert (told["N9[1]/MSG01"], told["N9[1]/MSG[2]/MSG01"]) == ("first", "second")
     assert told["PO1[1]/ACK[1]/DTM02"] == "20261126"
     assert told["PO1[2]/SLN[1]/SLN05-2"] == "10"
+
+
+def test_a_product_id_is_found_behind_its_qualifier_in_whichever_pair(node: Any) -> None:
+    lines = structure().scope.loop("PO1")
+    [first, _] = lines.nodes(node)
+    assert lines.scope.field("PO1[*=VC]").get(first) == "Q-100"
+    assert lines.scope.field("PO1[*=SN]").get(first) is None
+    blank = structure().blank()
+    line = lines.new(blank)
+    for path, value in (("PO106", "VC"), ("PO107", "Q-1"), ("PO1[*=SN]", "S-9"), ("PO1[*=SN]", "S-10"), ("PO101", "1")):
+        lines.scope.field(path).put(line, value)
+    lines.scope.field("PO1[*=LT]").put(line, "L-7")
+    [(_, segment)] = [*line.walk()]
+    assert segment == ["PO1", "1", "", "", "", "", "VC", "Q-1", "SN", "S-10", "LT", "L-7"]
+
+
+def test_a_product_id_that_has_no_room_is_refused() -> None:
+    lines = structure().scope.loop("PO1")
+    line = lines.new(structure().blank())
+    for number in range(10):
+        lines.scope.field(f"PO1[*=A{number}]").put(line, "x")
+    with pytest.raises(Refused) as refused:
+        lines.scope.field("PO1[*=LT]").put(line, "L-7")
+    assert refused.value.code == "map.value"
+
+
+def test_a_path_may_begin_further_out(node: Any) -> None:
+    lines = structure().scope.loop("PO1")
+    [first, _] = lines.nodes(node)
+    answers = lines.scope.loop("ACK")
+    [answer, _] = answers.nodes(first)
+    assert answers.scope.field("DTM02").get(answer) == "20261126"
+    assert lines.scope.field("DTM02").get(first) is None
+    assert lines.scope.field("../DTM02").get(first) == "20261201"
+    assert answers.scope.field("../../DTM[002]02").get(answer) == "20261201"
+    assert answers.scope.field("../../DTM[002]02").path == "../../DTM[002]02"
+    with pytest.raises(PathError):
+        structure().scope.field("../DTM02")

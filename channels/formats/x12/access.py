@@ -7,6 +7,7 @@ from collections.abc import Callable
 from channels.formats.x12.grammar import Place
 from channels.formats.x12.separators import Elements, Repeats
 from channels.formats.x12.tree import Group
+from engine.errors import Refused
 from engine.plugin import Null, Value
 
 Find = Callable[[Group], "Elements | None"]
@@ -64,6 +65,39 @@ def putter(find: Find, up: int, place: Place, conditions: Conditions, position: 
             segment = blank.copy()
             outer(node, up).add(place, segment)
         write(segment, position, component, value)
+
+    return put
+
+
+def pair_getter(find: Find, pairs: tuple[int, ...], qualifier: str) -> Get:
+    """The value behind a qualifier. pairs: the positions where qualifiers stand, each before its value."""
+
+    def get(node: Group) -> Value:
+        segment = find(node) or ()
+        for at in pairs:
+            if at + 1 < len(segment) and segment[at] == qualifier:
+                return segment[at + 1] or None
+        return None
+
+    return get
+
+
+def pair_putter(find: Find, up: int, place: Place, pairs: tuple[int, ...], qualifier: str) -> Put:
+    """Writes into the pair of the qualifier, else into the first that is free: so it goes after pairs with a place."""
+
+    def put(node: Group, value: str | Null) -> None:
+        if not isinstance(value, str) or not value:
+            return
+        segment = find(node)
+        if segment is None:
+            segment = new_segment(place, ())
+            outer(node, up).add(place, segment)
+        told = {segment[at] if at < len(segment) else "": at for at in reversed(pairs)}
+        at = told.get(qualifier, told.get(""))
+        if at is None:
+            raise Refused("map.value", f"{segment[0]} has no room for another product id", status="102")
+        write(segment, at, 0, qualifier)
+        write(segment, at + 1, 0, value)
 
     return put
 

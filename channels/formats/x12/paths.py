@@ -1,7 +1,8 @@
 """Where a mapping may point in a set, compiled once: `BEG03`, `REF[CT]02`, `N1[03=UL]04`, `SLN05-1`; loops by opener.
 
 A path is looked for in its own loop first: a segment of it, or the opener of an inner loop; then, loop by loop,
-outwards. A qualifier both selects on reading and is written: `REF[CT]02` writes REF01 too.
+outwards; `../DTM[011]02` begins one loop further out. A qualifier both selects on reading and is written: `REF[CT]02`
+writes REF01 too. `LIN[*=LT]` is the product id that the qualifier LT stands before, in whichever pair.
 """
 
 from __future__ import annotations
@@ -12,7 +13,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from channels.formats.x12.access import Conditions, finder, getter, meets, new_segment, opener, putter
+from channels.formats.x12.access import (
+    Conditions,
+    Get,
+    Put,
+    finder,
+    getter,
+    meets,
+    new_segment,
+    opener,
+    pair_getter,
+    pair_putter,
+    putter,
+)
 from channels.formats.x12.grammar import BASE, GROUPS, RELEASES, Composite, Element, Place, TransactionSet, release
 from channels.formats.x12.grammar import Loop as LoopGrammar
 from channels.formats.x12.grammar import Segment as SegmentGrammar
@@ -21,22 +34,24 @@ from channels.formats.x12.tree import Group
 from engine.plugin import PathError
 
 _FIELD: Final = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\[([^\]]*)\])?([0-9]{2})(?:-([0-9]{1,2}))?")
+_PAIR: Final = re.compile(r"([A-Z][A-Z0-9]{1,2})\[\*=([A-Z0-9]{2})\]")
 _LOOP: Final = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\[([^\]]*)\])?")
 
 # A first element of at most this length says what kind of thing the segment is about (REF01, DTM01, PER01).
 _QUALIFIER: Final = 3
 
 
+# Data elements 235 and 234: what a product id is, and the id itself.
+_PRODUCT_QUALIFIER: Final = "235"
+
+
+@dataclass(frozen=True, slots=True)
 class X12Field:
-    """One element of the first segment that meets the conditions, so many loops outwards: `get` and `put`."""
+    """One value of a segment, so many loops outwards."""
 
-    __slots__ = ("get", "path", "put")
-
-    def __init__(self, path: str, up: int, place: Place, at: tuple[int, int], conditions: Conditions) -> None:
-        find = finder(up, place, conditions)
-        self.path = path
-        self.get = getter(find, *at)
-        self.put = putter(find, up, place, conditions, *at)
+    path: str
+    get: Get
+    put: Put
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +91,17 @@ class X12Scope:
     outer: X12Scope | None = None
 
     def field(self, path: str) -> X12Field:
+        return self._field(path, path, 0)
+
+    def _field(self, path: str, told: str, out: int) -> X12Field:
+        """told: the path as the mapping spells it. out: how many loops further in it stands."""
+        if path.startswith("../") and self.outer is not None:
+            return self.outer._field(path[3:], told, out + 1)
+        if pair := _PAIR.fullmatch(path):
+            return self._pair(pair[1], pair[2], told, out)
         match = _FIELD.fullmatch(path)
         if match is None:
-            raise PathError(f"'{path}' is no X12 path: `BEG03`, `REF[CT]02` and `SLN05-1` are", self._near(path))
+            raise PathError(f"'{told}' is no X12 path: `BEG03`, `REF[CT]02` and `SLN05-1` are", self._near(path))
         id, chosen, digits, part = match.groups()
         up, place = self._find(id, path)
         position, component = int(digits), int(part or 0)
@@ -86,8 +109,19 @@ class X12Scope:
         conditions = _conditions(chosen, place.segment, path)
         if conditions and place.index == 0 and not place.opens:
             raise PathError(f"'{path}': every {id} here opens the loop; select at `each:` instead", (f"{id}{digits}",))
-        spelled = _spelled(id, conditions) + digits + (f"-{component}" if component else "")
-        return X12Field(spelled, up, place, (position, component), conditions)
+        spelled = "../" * out + _spelled(id, conditions) + digits + (f"-{component}" if component else "")
+        find = finder(up + out, place, conditions)
+        put = putter(find, up + out, place, conditions, position, component)
+        return X12Field(spelled, getter(find, position, component), put)
+
+    def _pair(self, id: str, qualifier: str, path: str, out: int) -> X12Field:
+        up, place = self._find(id, path)
+        slots = enumerate(place.segment.slots, 1)
+        pairs = tuple(at for at, slot in slots if getattr(slot.of, "number", "") == _PRODUCT_QUALIFIER)
+        if not pairs:
+            raise PathError(f"'{path}': {id} has no product ids in pairs", self._near(f"{id}01"))
+        find = finder(up + out, place, ())
+        return X12Field(path, pair_getter(find, pairs, qualifier), pair_putter(find, up + out, place, pairs, qualifier))
 
     def loop(self, path: str) -> X12Loop:
         match = _LOOP.fullmatch(path)
