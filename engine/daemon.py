@@ -40,7 +40,7 @@ class Daemon:
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         self._environ = environ
         self._home = home(environ)
-        self._site: Site = wiring.load(environ)
+        self._site: Site = wiring.load(environ, keep=True)
         self._stopping = asyncio.Event()
         self._started = time.time()
 
@@ -97,7 +97,7 @@ class Daemon:
     async def reload(self, store: Store) -> dict[str, Any]:
         """Swap the site whole. Raises ConfigError, and the old site goes on, when the new one is wrong."""
         try:
-            fresh = await asyncio.to_thread(wiring.load, self._environ)
+            fresh = await asyncio.to_thread(wiring.load, self._environ, keep=True)
             _same_doors(self._site, fresh)
         except ConfigError as error:
             logs.warning("reload_refused", code=error.code, place=error.place)

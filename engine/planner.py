@@ -94,4 +94,4 @@ class Planner:
         """Of a partner, by its name; second: since the Unix epoch, UTC."""
         found = self.site.partners[partner]
         at = dt.datetime.fromtimestamp(second, found.zone)
-        return Moment(at, Context(found.zone, found.crosswalks, at.date()))
+        return Moment(at, Context(found.zone, found.crosswalks_on(at.date()), at.date()))

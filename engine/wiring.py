@@ -28,9 +28,9 @@ def registry() -> Registry:
     return channels.registry()
 
 
-def load(environ: Mapping[str, str] = os.environ) -> Site:
-    """The site that HILUM_SITE names. Raises ConfigError with its findings."""
-    return require_site(site_root(environ), registry(), environ)
+def load(environ: Mapping[str, str] = os.environ, *, keep: bool = False) -> Site:
+    """The site that HILUM_SITE names. keep: its large tables in the data root. Raises ConfigError with its findings."""
+    return require_site(site_root(environ), registry(), environ, keep=keep)
 
 
 def make_store(folder: Path) -> SqliteStore:

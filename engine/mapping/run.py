@@ -17,13 +17,19 @@ from engine.errors import Refused
 from engine.plugin import Node
 
 
+class Words(Protocol):
+    """One direction of a crosswalk: what a word is at the other side; None when nothing knows it."""
+
+    def get(self, word: str, /) -> str | None: ...
+
+
 class Crosswalk(Protocol):
-    """A code table between a partner's words and the enterprise's (`engine.site.model.Crosswalk`)."""
+    """Code tables between a partner's words and the enterprise's (`engine.site.model.Crosswalk`)."""
 
     @property
-    def inward(self) -> Mapping[str, str]: ...
+    def inward(self) -> Words: ...
     @property
-    def outward(self) -> Mapping[str, str]: ...
+    def outward(self) -> Words: ...
     @property
     def on_miss(self) -> str: ...
     @property

@@ -11,13 +11,13 @@ from typing import Any
 
 from engine.positions import Findings
 from engine.site.model import Agreement, Site
-from engine.site.source import unpack
+from engine.site.source import Content, unpack
 from engine.site.yaml import read_tree
 
 DOORS = frozenset({"listener", "connection"})
 _USES = frozenset({"extends", "use"})
 
-Files = Mapping[str, bytes]
+Files = Mapping[str, Content]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,5 +142,6 @@ def _within(path: str, folder: str) -> str:
 
 
 def _plain(files: Files, path: str) -> Any:
-    tree = read_tree(files[path], path, Findings()) if path in files else None
+    content = files.get(path)
+    tree = read_tree(content, path, Findings()) if isinstance(content, bytes) else None
     return tree.plain() if tree else None

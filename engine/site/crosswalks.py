@@ -1,70 +1,122 @@
-"""Code tables: CSV files with the columns `partner,enterprise,description`, read both ways.
+"""Code tables: which word of a partner is which word of ours, read both ways from CSV files.
 
-Several words of a partner may mean one of ours: the first is the one we write. One word of theirs never means two.
+One word of a partner's means one thing on one day. Several may mean one of ours: the one that came last into force is
+written, and of those the first. Tables of any size go by the same rules: small ones in memory, large ones in `bulk`.
 """
 
 from __future__ import annotations
 
-import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from itertools import product
+from typing import Final, Protocol
 
 from engine.positions import Findings, Mark
+from engine.site.rows import Entry, Key, Rows, clash
 
-COLUMNS: Final = ["partner", "enterprise", "description"]
+
+class Table(Protocol):
+    """What partners translate by. columns: names of the further keys. count: its rows."""
+
+    @property
+    def file(self) -> str: ...
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+    @property
+    def dated(self) -> bool: ...
+    @property
+    def count(self) -> int: ...
+    def entries(self, key: Key, *, out: bool) -> Sequence[Entry]:
+        """The rows of exactly this key, in the order of the file. out: the key is ours."""
+        ...
+
+    def rows(self) -> Iterator[Entry]: ...
+    def line(self, entry: Entry) -> int: ...
+
+
+# --- small tables ----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class SmallTable:
+    """A table in memory. inward, outward: its rows by the partner's key, and by ours."""
+
+    file: str
+    columns: tuple[str, ...]
+    dated: bool
+    count: int
+    inward: Mapping[Key, Sequence[Entry]]
+    outward: Mapping[Key, Sequence[Entry]]
+
+    def entries(self, key: Key, *, out: bool) -> Sequence[Entry]:
+        return (self.outward if out else self.inward).get(key, ())
+
+    def rows(self) -> Iterator[Entry]:
+        return iter(sorted(entry for entries in self.inward.values() for entry in entries))
+
+    def line(self, entry: Entry) -> int:
+        return entry.at
+
+
+def read_table(content: bytes, file: str, findings: Findings) -> SmallTable:
+    """The table of a CSV file as far as it is sound; what is not is a finding (CFG402-CFG406)."""
+    rows = Rows(io.BytesIO(content), file, findings)
+    inward: dict[Key, list[Entry]] = {}
+    outward: dict[Key, list[Entry]] = {}
+    count = 0
+    for _, entry in rows:
+        same = inward.setdefault(entry.key(out=False), [])
+        if not clash(entry, Mark(file, entry.at), same, lambda other: other.at, findings):
+            same.append(entry)
+            outward.setdefault(entry.key(out=True), []).append(entry)
+            count += 1
+    heading = rows.heading
+    return SmallTable(file, heading.columns if heading else (), bool(heading and heading.dated), count, inward, outward)
+
+
+# --- looking up ------------------------------------------------------------------------------------------------------
+_NOTHING: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """inward: partner's word -> ours. outward: ours -> the first of theirs. file: where it comes from."""
+class Search:
+    """One direction through several tables: the first of them that knows a word tells.
 
-    file: str
-    inward: Mapping[str, str]
-    outward: Mapping[str, str]
+    out: from our words to the partner's. day: ISO 8601; without one, the row that came last into force tells.
+    """
 
+    tables: tuple[Table, ...]
+    out: bool
+    day: str = ""
 
-def read_table(content: bytes, file: str, findings: Findings) -> Table:
-    """The table of a CSV file; every bad row is a finding at its line (CFG402-CFG405)."""
-    inward: dict[str, str] = {}
-    outward: dict[str, str] = {}
-    table = Table(file, inward, outward)
-    try:
-        rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-        if next(rows, []) != COLUMNS:
-            findings.error("CFG405", "the first row must name the columns", Mark(file), ",".join(COLUMNS))
-            return table
-        line, lines = 2, dict[str, int]()
-        for row in rows:
-            if row:
-                _add(row, Mark(file, line), inward, outward, lines, findings)
-            line = rows.line_num + 1
-    except (UnicodeDecodeError, csv.Error) as error:
-        reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        findings.error("CFG405", f"the table cannot be read: {reason}", Mark(file))
-    return table
+    def get(self, word: str, others: Mapping[str, str] = _NOTHING) -> str | None:
+        """others: our words for further keys, by column; the row that names most of them tells."""
+        for table in self.tables:
+            for key in _keys(word, table.columns, others):
+                if (found := holding(table.entries(key, out=self.out), self.day)) is not None:
+                    return found.theirs if self.out else found.ours
+        return None
 
 
-def _add(
-    row: list[str],
-    mark: Mark,
-    inward: dict[str, str],
-    outward: dict[str, str],
-    lines: dict[str, int],
-    findings: Findings,
-) -> None:
-    if len(row) not in {2, 3}:
-        findings.error("CFG405", f"the row has {len(row)} columns", mark, f"give {','.join(COLUMNS)}; quote commas")
+def holding(entries: Sequence[Entry], day: str) -> Entry | None:
+    """Of the rows of a key the one that holds: the last to come into force, and of those the first."""
+    held = [entry for entry in entries if entry.holds(day)] if day else entries
+    return max(held, key=lambda entry: entry.since, default=None)
+
+
+def _keys(word: str, columns: Sequence[str], others: Mapping[str, str]) -> Iterator[Key]:
+    """The keys to look for, the most particular first."""
+    if not columns:
+        yield (word,)
         return
-    theirs, ours = row[0].strip(), row[1].strip()
-    if not theirs or not ours:
-        findings.error("CFG404", f"the {'enterprise' if theirs else 'partner'} column is empty", mark)
-    elif theirs not in inward:
-        inward[theirs], lines[theirs] = ours, mark.line
-        outward.setdefault(ours, theirs)
-    elif inward[theirs] == ours:
-        findings.error("CFG402", f"the row of line {lines[theirs]} stands here again", mark, "remove one of them")
-    else:
-        text = f"line {lines[theirs]} says that the same partner code means something else"
-        findings.error("CFG403", text, mark, "one code of a partner can mean one thing only")
+    told = [(others[column], "") if others.get(column) else ("",) for column in columns]
+    for rest in sorted(product(*told), key=lambda rest: rest.count("")):
+        yield word, *rest
+
+
+def directions(tables: tuple[Table, ...]) -> tuple[Mapping[str, str] | Search, Mapping[str, str] | Search]:
+    """What a mapping asks, inward and out: plain dictionaries where one small table will do."""
+    table = tables[0]
+    if len(tables) == 1 and isinstance(table, SmallTable) and not table.dated and not table.columns:
+        inward = {entries[0].theirs: entries[0].ours for entries in table.inward.values()}
+        return inward, {entries[0].ours: entries[0].theirs for entries in table.outward.values()}
+    return Search(tables, out=False), Search(tables, out=True)

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from engine.plugin import Registry
 from engine.positions import Findings, Mark, Tree
 from engine.secrets import MASK, Secret
+from engine.site.bulk import Bulk
 from engine.site.changes import mapping_trees
 from engine.site.loading import Loading
 from engine.site.source import Source
@@ -167,12 +168,18 @@ def _words(plain: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
     if isinstance(plain, Mapping):
         for key, child in plain.items():
             yield from _words(child, (*path, key))
+    elif isinstance(plain, list):
+        for child in plain:
+            yield from _words(child, path)
     elif isinstance(plain, str) and path:
         yield path, plain
 
 
 def _digest(source: Source, path: str) -> str:
-    return hashlib.sha256(source.files[path]).hexdigest() if path in source.files else ""
+    content = source.files.get(path, b"")
+    if isinstance(content, Bulk):
+        return content.sha256
+    return hashlib.sha256(content).hexdigest() if path in source.files else ""
 
 
 def _guide(source: Source, word: str) -> str:
@@ -181,5 +188,5 @@ def _guide(source: Source, word: str) -> str:
 
 
 def _tree(source: Source, path: str) -> Tree | None:
-    content = source.files.get(path)
+    content = source.held(path)
     return None if content is None else read_tree(content, path, Findings())

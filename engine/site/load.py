@@ -1,10 +1,12 @@
-"""A folder of YAML -> one immutable `Site`, or every mistake of every file at once. Opens no port and makes no folder.
+"""A folder of YAML -> one immutable `Site`, or every mistake of every file at once. Opens no port, and makes no folder
+but that of large tables, when it is asked to keep them.
 
 The order is that of what refers to what: mappings and tables, connections, partners, listeners, routes.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,7 +16,8 @@ from engine.mapping import Mapping as CompiledMapping
 from engine.mapping import compile_mapping, format_name
 from engine.plugin import Registry
 from engine.positions import Finding, Findings, Mark, Tree
-from engine.site.crosswalks import read_table
+from engine.site.bulk import Bulk, open_table, sweep
+from engine.site.crosswalks import Table, read_table
 from engine.site.endpoints import Connection, check_format, check_ports, read_connection, read_listener
 from engine.site.fit import fit, place_of
 from engine.site.loading import Loading
@@ -38,15 +41,19 @@ class SiteError(ConfigError):
 
 
 def load_site(
-    root: Path, registry: Registry, environ: Mapping[str, str], *, examples: bool = False
+    root: Path, registry: Registry, environ: Mapping[str, str], *, examples: bool = False, keep: bool = False
 ) -> tuple[Site | None, Findings]:
     """The site at `root`, and everything worth saying about it. None when there is an error.
 
     examples: also run each mapping's examples and round trips, unless the partners or tables they need are broken.
+    keep: large tables in the data root, for a daemon and whoever loads the site's snapshot.
     """
     findings = Findings()
     source = read_source(root, findings)
-    site = _build(source, registry, environ, findings)
+    site = _build(source, registry, environ, findings, keep=keep)
+    if site is not None and keep:
+        used = {content.sha256 for content in source.files.values() if isinstance(content, Bulk)}
+        sweep(data_root(environ), used, time.time())
     if site is not None and examples and not _lame(findings):
         from engine.site.samples import check_examples
 
@@ -60,9 +67,9 @@ def _lame(findings: Findings) -> bool:
     return any(found.severity == "error" and found.mark.file.startswith(needed) for found in findings.found)
 
 
-def require_site(root: Path, registry: Registry, environ: Mapping[str, str]) -> Site:
-    """The site at `root`. Raises SiteError."""
-    site, findings = load_site(root, registry, environ)
+def require_site(root: Path, registry: Registry, environ: Mapping[str, str], *, keep: bool = False) -> Site:
+    """The site at `root`, as `load_site` gives it. Raises SiteError."""
+    site, findings = load_site(root, registry, environ, keep=keep)
     if site is None:
         raise SiteError(findings, root)
     return site
@@ -94,12 +101,14 @@ def _order(finding: Finding) -> tuple[str, int, int]:
     return finding.mark.file, finding.mark.line, finding.mark.column
 
 
-def _build(source: Source, registry: Registry, environ: Mapping[str, str], findings: Findings) -> Site | None:
+def _build(
+    source: Source, registry: Registry, environ: Mapping[str, str], findings: Findings, *, keep: bool = False
+) -> Site | None:
     loading = Loading(findings, registry, environ, data_root(environ))
     engine = _engine(source, loading)
     mappings, mapping_names = _mappings(source, loading)
     connections, connection_names = _connections(source, loading)
-    tables = {name: read_table(content, path, findings) for name, path, content in source.named("config/crosswalks")}
+    tables = _tables(source, loading, keep=keep)
     zone = ZoneInfo(engine.zone) if engine else ZoneInfo("UTC")
     shelf = Shelf(mappings, mapping_names, tables, connections, connection_names, zone)
     described, partner_names = _partners(source, shelf, loading)
@@ -132,7 +141,7 @@ def _build(source: Source, registry: Registry, environ: Mapping[str, str], findi
 
 def _config(source: Source, name: str, loading: Loading) -> Tree | None:
     path = f"config/{name}.yaml"
-    content = source.files.get(path)
+    content = source.held(path)
     return None if content is None else loading.tree(name, path, content)
 
 
@@ -159,6 +168,16 @@ def _mappings(source: Source, loading: Loading) -> tuple[dict[str, CompiledMappi
             if mapping := compile_mapping(name, tree, format, loading.findings, trees):
                 compiled[name] = mapping
     return compiled, frozenset(found)
+
+
+def _tables(source: Source, loading: Loading, *, keep: bool) -> dict[str, Table]:
+    tables: dict[str, Table] = {}
+    for name, path, content in source.all_named("config/crosswalks"):
+        if isinstance(content, Bulk):
+            tables[name] = open_table(content, path, loading.home, keep=keep, findings=loading.findings)
+        else:
+            tables[name] = read_table(content, path, loading.findings)
+    return tables
 
 
 def _connections(source: Source, loading: Loading) -> tuple[dict[str, Connection], frozenset[str]]:

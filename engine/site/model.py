@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from engine.options import ListenerOptions, Options
+from engine.site.crosswalks import Search
 
 if TYPE_CHECKING:
     from canonical import Document
     from engine.mapping import Mapping as CompiledMapping
+
+Words = Mapping[str, str] | Search
 
 
 # Answers that say whether an interchange or its sets were read: formats read and write them, no mapping does.
@@ -20,20 +24,29 @@ FUNCTIONAL: Final = frozenset({"997", "TA1"})
 
 @dataclass(frozen=True, slots=True)
 class Crosswalk:
-    """A code table between a partner's words and the enterprise's.
+    """What translates between a partner's words and the enterprise's: one code table, or several, the first that knows.
 
     inward: partner's word -> enterprise's word. outward: enterprise's word -> partner's word.
     on_miss: exception | skip | pass | default (then `default` / `default_out` are used).
-    source: file the table comes from, for messages about misses.
+    source: files the tables come from, for messages about misses. dated: rows begin and end; see `on`.
     """
 
     name: str
-    inward: Mapping[str, str]
-    outward: Mapping[str, str]
+    inward: Words
+    outward: Words
     on_miss: str = "exception"
     default: str = ""
     default_out: str = ""
     source: str = ""
+    tables: tuple[str, ...] = ()
+    dated: bool = False
+
+    def on(self, day: str) -> Crosswalk:
+        """As it is on a day (ISO 8601)."""
+        if not self.dated:
+            return self
+        words = [replace(one, day=day) if isinstance(one, Search) else one for one in (self.inward, self.outward)]
+        return replace(self, inward=words[0], outward=words[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +94,7 @@ class Partner:
     title: str = ""
     runbook: str = ""
     contacts: Mapping[str, str] = field(default_factory=dict)
+    dated: bool = False  # whether any crosswalk is
 
     def incoming(self, type: str) -> Agreement | None:
         return next((a for a in self.agreements if a.direction == "in" and a.type == type), None)
@@ -88,6 +102,12 @@ class Partner:
     def outgoing(self, document: str) -> Agreement | None:
         """The agreement under which a canonical document type is sent to this partner."""
         return next((a for a in self.agreements if a.direction == "out" and a.document == document), None)
+
+    def crosswalks_on(self, day: dt.date) -> Mapping[str, Crosswalk]:
+        if not self.dated:
+            return self.crosswalks
+        told = day.isoformat()
+        return {name: crosswalk.on(told) for name, crosswalk in self.crosswalks.items()}
 
     def outgoing_type(self, type: str) -> Agreement | None:
         return next((a for a in self.agreements if a.direction == "out" and a.type == type), None)

@@ -18,9 +18,9 @@ from engine.errors import ConfigError
 from engine.plugin import Registry
 from engine.positions import Finding, did_you_mean
 from engine.site.changes import mapping_trees
-from engine.site.crosswalks import COLUMNS
 from engine.site.effective import effective_tree
 from engine.site.load import judge_source
+from engine.site.rows import COLUMNS
 from engine.site.shapes import NAME
 from engine.site.source import Source
 from engine.site.yaml import read_tree
@@ -186,7 +186,7 @@ def _named_to_partners(wish: Wish, source: Source) -> Iterator[tuple[str, bytes]
     for path in tables:
         row = io.StringIO()
         csv.writer(row, lineterminator="\n").writerow([wish.code, wish.name, wish.title])
-        content = source.files[path]
+        content = source.held(path) or b""
         yield path, content + b"\n" * (not content.endswith(b"\n")) + row.getvalue().encode()
 
 
@@ -195,13 +195,14 @@ def _supplier_tables(source: Source) -> Iterator[str]:
         crosswalks: Any = _plain(source, path).get("crosswalks")
         use = crosswalks.get(_TABLE_OF_PARTNERS) if isinstance(crosswalks, dict) else None
         table = f"config/crosswalks/{use.get('use') if isinstance(use, dict) else use}.csv"
-        if use and table in source.files:
+        if use and source.held(table) is not None:
             yield table
 
 
 def _plain(source: Source, path: str) -> dict[str, Any]:
     from engine.positions import Findings
 
-    tree = read_tree(source.files[path], path, Findings()) if path in source.files else None
+    content = source.held(path)
+    tree = read_tree(content, path, Findings()) if content is not None else None
     plain = tree.plain() if tree else None
     return plain if isinstance(plain, dict) else {}

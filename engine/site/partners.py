@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from engine.positions import Mark, Tree, did_you_mean
-from engine.site.crosswalks import Table
+from engine.site.crosswalks import Table, directions
 from engine.site.endpoints import Connection, read_inline
 from engine.site.fit import fit, place_of
 from engine.site.loading import Loading
@@ -87,12 +87,13 @@ class _Reading:
             identities[block],
             ZoneInfo(self.file.calendar.zone) if self.file.calendar else self.shelf.zone,
             agreements,
-            dict(self._crosswalks()),
+            crosswalks := dict(self._crosswalks()),
             self.file.envelope,
             self.file.charset,
             self.file.title,
             self.file.runbook,
             self.file.contacts,
+            any(crosswalk.dated for crosswalk in crosswalks.values()),
         )
         ways = {name: way for name, (_, way) in connections.items() if way}
         return Described(partner, self.tree, block, connection, ways)
@@ -212,12 +213,24 @@ class _Reading:
         for name, use in self.file.crosswalks.items():
             mark = self._place("crosswalks", name)
             self._check_default(name, use)
-            if self.loading.known("CFG401", "table of config/crosswalks", use.use, self.shelf.tables, mark):
-                table = self.shelf.tables[use.use]
-                yield (
-                    name,
-                    Crosswalk(name, table.inward, table.outward, use.on_miss, use.default, use.default_out, table.file),
-                )
+            known = [self.loading.known("CFG401", "table of config/crosswalks", one, self.shelf.tables, mark)
+                     for one in use.use]  # fmt: skip
+            if all(known):
+                yield name, self._crosswalk(name, use, tuple(self.shelf.tables[one] for one in use.use))
+
+    def _crosswalk(self, name: str, use: CrosswalkUse, tables: tuple[Table, ...]) -> Crosswalk:
+        inward, outward = directions(tables)
+        return Crosswalk(
+            name,
+            inward,
+            outward,
+            use.on_miss,
+            use.default,
+            use.default_out,
+            ", ".join(table.file for table in tables),
+            tuple(use.use),
+            any(table.dated for table in tables),
+        )
 
     def _check_default(self, name: str, use: CrosswalkUse) -> None:
         if use.on_miss == "default" and not (use.default or use.default_out):

@@ -146,11 +146,20 @@ class AgreementEntry(Shape):
 
 
 def _use(value: object) -> object:
-    return {"use": value} if isinstance(value, str) else value
+    return {"use": value} if isinstance(value, str | list) else value
+
+
+def _tables(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Tables = Annotated[list[Name], Field(min_length=1, max_length=8)]
 
 
 class CrosswalkUse(Shape):
-    use: Name = Field(description="a table of config/crosswalks")
+    use: Annotated[Tables, BeforeValidator(_tables, json_schema_input_type=Name | Tables)] = Field(
+        description="a table of config/crosswalks, or several: the first that knows a word tells"
+    )
     on_miss: Literal["exception", "skip", "pass", "default"] = "exception"
     default: Line = Field("", description="the enterprise's word for what the table does not know")
     default_out: Line = Field("", description="the partner's word for what the table does not know")
@@ -173,7 +182,7 @@ class PartnerFile(Shape):
     test: Side | None = None
     documents: dict[Line, AgreementEntry] = {}
     crosswalks: dict[
-        Name, Annotated[CrosswalkUse, BeforeValidator(_use, json_schema_input_type=str | CrosswalkUse)]
+        Name, Annotated[CrosswalkUse, BeforeValidator(_use, json_schema_input_type=str | list[str] | CrosswalkUse)]
     ] = {}
     envelope: dict[Name, str] = Field({}, description="separators and versions its format writes")
     calendar: Calendar | None = None

@@ -112,3 +112,14 @@ def test_there_is_nothing_of_a_partner_that_is_not_there(tmp_path: Path) -> None
     assert settings(source(tmp_path), "nobody", Kit()) == []
     assert fingerprint(source(tmp_path), "nobody", Kit()) == ""
     assert effective_tree(source(tmp_path), "../config/engine", Kit()) is None
+
+
+@pytest.mark.parametrize("large", [0, 2_000_000])
+def test_a_fingerprint_is_also_of_the_second_table_and_of_large_ones(
+    tmp_path: Path, large: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.site.source.LARGE", large)
+    both = changed(WARD, "unit: units", "unit: [own, units]") | {"config/crosswalks/own.csv": "partner,enterprise\n"}
+    moved = changed("config/crosswalks/units.csv", "Box,BX", "Box,CA")
+    before, after = source(tmp_path / "a", both), source(tmp_path / "b", both | moved)
+    assert fingerprint(before, "ward", Kit()) != fingerprint(after, "ward", Kit())
