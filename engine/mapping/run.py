@@ -102,7 +102,8 @@ class Trouble:
     hint: str = ""
 
     def refused(self) -> Refused:
-        place = f"{self.canonical} -> {self.place}" if self.canonical else self.place
+        source = self.place.removeprefix("$")
+        place = f"{self.canonical} -> {source}" if self.canonical else source
         return Refused(self.code, self.text, place=place, hint=self.hint, status=self.status)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from channels.formats.x12.elements import NOTHING, ElementFault, check
 from channels.formats.x12.grammar import Composite, Place, Slot, TransactionSet
+from channels.formats.x12.levels import tree_of
 from channels.formats.x12.separators import Elements, Repeats, Separators
 from channels.formats.x12.tree import Group, place_of
 
@@ -55,7 +56,7 @@ class _Matcher:
         self.definition = definition
         self.separators = separators
         self.reserved = definition.release.reserved(separators) if separators else NOTHING
-        self.stack = [_Frame(Group(definition.root), -1)]
+        self.stack = [_Frame(tree_of(definition.root), -1)]
         self.faults: list[SegmentFault] = []
 
     def take(self, segment: Elements, position: int) -> None:

@@ -17,6 +17,7 @@ from channels.formats.x12.groups import (
     arrange,
     judge_groups,
 )
+from channels.formats.x12.levels import LevelledSet
 from channels.formats.x12.separators import Elements, Tokens, cut
 from channels.formats.x12.split import skip_lead
 from channels.formats.x12.standard.codes import GROUP_FAULTS
@@ -137,9 +138,22 @@ def _take_part(one: SetVerdict, place: str, rejected: Refused | None, findings: 
     refusals = () if one.accepted else (refusal(one, place),)
     if rejected is not None:
         refusals = (rejected,)
+    if not refusals and (broken := _broken_levels(one.root, place)):
+        refusals = (broken,)
     findings.parts.append(Part(one.id, one.root, place, one.control, refusals))
     if not refusals and one.root is not None and (wrong := _wrong_total(one.root, one.counted)):
         findings.problems.append(Refused("x12.totals", wrong, place=f"{place}/CTT[1]/CTT01"))
+
+
+def _broken_levels(root: Group | None, place: str) -> Refused | None:
+    """HL segments that make no tree. A business fault: the syntax is accepted, and nothing of the set is mapped."""
+    if isinstance(root, LevelledSet):
+        try:
+            root.arrange()
+        except Refused as refusal:
+            refusal.place = f"{place}/{refusal.place}"
+            return refusal
+    return None
 
 
 def _wrong_total(root: Group, counted: str) -> str:

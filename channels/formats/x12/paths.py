@@ -1,4 +1,5 @@
-"""Where a mapping may point in a set, compiled once: `BEG03`, `REF[CT]02`, `N1[03=UL]04`, `SLN05-1`; loops by opener.
+"""Where a mapping may point in a set, compiled once: `BEG03`, `REF[CT]02`, `N1[03=UL]04`, `SLN05-1`; loops by opener;
+levels by code, see `level_paths`.
 
 A path is looked for in its own loop first: a segment of it, or the opener of an inner loop; then, loop by loop,
 outwards; `../DTM[011]02` begins one loop further out. A qualifier both selects on reading and is written: `REF[CT]02`
@@ -29,9 +30,11 @@ from channels.formats.x12.access import (
 from channels.formats.x12.grammar import BASE, GROUPS, RELEASES, Composite, Element, Place, TransactionSet, release
 from channels.formats.x12.grammar import Loop as LoopGrammar
 from channels.formats.x12.grammar import Segment as SegmentGrammar
+from channels.formats.x12.level_paths import LEVELS, STEP, LevelLoop, NearField, NearLoop
+from channels.formats.x12.levels import HL, LevelledSet, tree_of
 from channels.formats.x12.separators import Elements, simple_values
 from channels.formats.x12.tree import Group
-from engine.plugin import PathError
+from engine.plugin import Field, Loop, PathError
 
 _FIELD: Final = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\[([^\]]*)\])?([0-9]{2})(?:-([0-9]{1,2}))?")
 _PAIR: Final = re.compile(r"([A-Z][A-Z0-9]{1,2})\[\*=([A-Z0-9]{2})\]")
@@ -90,7 +93,9 @@ class X12Scope:
     grammar: LoopGrammar
     outer: X12Scope | None = None
 
-    def field(self, path: str) -> X12Field:
+    def field(self, path: str) -> Field:
+        if (levels := self._levels()) and (step := STEP.fullmatch(path)):
+            return NearField(step[1], levels.field(step[2]))
         return self._field(path, path, 0)
 
     def _field(self, path: str, told: str, out: int) -> X12Field:
@@ -123,7 +128,12 @@ class X12Scope:
         find = finder(up + out, place, ())
         return X12Field(path, pair_getter(find, pairs, qualifier), pair_putter(find, up + out, place, pairs, qualifier))
 
-    def loop(self, path: str) -> X12Loop:
+    def loop(self, path: str) -> Loop:
+        if levels := self._levels():
+            if step := STEP.fullmatch(path):
+                return NearLoop(step[1], levels.loop(step[2]))
+            if named := LEVELS.fullmatch(path):
+                return LevelLoop(named[2], bool(named[1]), levels)
         match = _LOOP.fullmatch(path)
         place = self._places().get(match[1]) if match else None
         if match is None or place is None or not (place.opens or place.repeats):
@@ -131,6 +141,12 @@ class X12Scope:
             raise PathError(f"'{path}' is no loop or repeating segment of {self._name()}", _nearest(path, known))
         conditions = _conditions(match[2], place.segment, path)
         return X12Loop(_spelled(match[1], conditions), place, conditions, X12Scope(place.loop, self))
+
+    def _levels(self) -> X12Scope | None:
+        """What can be addressed in a level, where levels can be: in a set that has them, and in a level."""
+        if self.outer is None and HL in self.grammar.index:
+            return X12Scope(self.grammar.places[self.grammar.index[HL]].loop, self)
+        return self if self.grammar.name == HL else None
 
     def _find(self, id: str, path: str) -> tuple[int, Place]:
         scope: X12Scope | None = self
@@ -172,7 +188,7 @@ class X12Structure:
         return X12Scope(self.definition.root)
 
     def blank(self) -> Group:
-        return Group(self.definition.root)
+        return tree_of(self.definition.root)
 
     def leaves(self, node: Group) -> Iterable[tuple[str, str]]:
         """Every value with its place, loops by number and repeating segments by qualifier: `PO1[2]/REF[CT]02`."""
@@ -237,10 +253,12 @@ def _chain(scope: X12Scope | None) -> Iterator[X12Scope]:
 
 # --- leaves ----------------------------------------------------------------------------------------------------------
 def _leaves(group: Group, where: str) -> Iterator[tuple[str, str]]:
+    levels = group.names() if isinstance(group, LevelledSet) else []
     for place in group.loop.places:
         for number, entry in enumerate(group.at.get(place.index, ()), 1):
             if isinstance(entry, Group):
-                yield from _leaves(entry, "/".join(filter(None, (where, f"{place.segment.id}[{number}]"))))
+                name = levels[number - 1] if levels and place.segment.id == HL else f"{place.segment.id}[{number}]"
+                yield from _leaves(entry, "/".join(filter(None, (where, name))))
             else:
                 yield from (
                     ("/".join(filter(None, (where, path))), value) for path, value in _values(place, entry, number)

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from channels.formats.x12.elements import CONDITION, EXCLUDED, MISSING, ElementFault
 from channels.formats.x12.grammar import BASE, RELEASES, TransactionSet, release
+from channels.formats.x12.levels import LevelledSet
 from channels.formats.x12.match import SegmentFault, match
 from channels.formats.x12.separators import Elements, Repeats, Separators, simple_values, text_of
 from channels.formats.x12.tree import Group, place_of
@@ -189,6 +190,8 @@ def _set(node: Group, definition: TransactionSet, number: str, style: Style) -> 
     """ST to SE, judged by the same rules as what comes in."""
     if not _is_of(node, definition):
         raise Refused("x12.set", f"what was written is no {definition.id}", hint=_HINT)
+    if isinstance(node, LevelledSet):
+        node.number()
     body = [_trimmed(segment) for segment in _filled(node)]
     _count_lines(node, definition.counted, body)
     root, faults = match(body, definition)
