@@ -157,7 +157,8 @@ class Deciding:
             return self.failed(work, error)
 
     async def _portion(self, work: Work, planner: Planner) -> Outcome:
-        at, wide = portions.progress(work.step), portions.WINDOW
+        at = portions.progress(work.step)
+        wide = portions.window(work.message, at, planner)
         if at.again and not at.offset and (refused := await self._refusals(work, planner)):
             return await self._planned(work, pipeline.unread(*refused), planner, again=True)
         while True:

@@ -245,10 +245,10 @@ class Format(Protocol):
 
 
 class Portion(NamedTuple):
-    """Some of a message's content. used: bytes of the window that it took. state: for the next; done: there is none."""
+    """Some of a message's content. at: where its next one begins, in bytes. state: for that; done: there is none."""
 
     opened: Opened
-    used: int
+    at: int
     state: str
     done: bool = False
 
@@ -257,12 +257,15 @@ class Portion(NamedTuple):
 class Portioned(Protocol):
     """A format whose messages may be long, and that can open one in portions."""
 
-    def open_portion(self, window: bytes, state: str, profile: Profile, *, last: bool) -> Portion:
+    def window(self, state: str) -> int:
+        """How many bytes the next portion would best see."""
+        ...
+
+    def open_portion(self, raw: bytes, at: int, state: str, profile: Profile, *, last: bool) -> Portion | None:
         """Parse and judge what comes next; all portions together hold what `open` would find in the whole.
 
-        window: the bytes from where the last portion ended. state: what that left, empty for the first. last: nothing
-        comes behind the window. A portion that used nothing and is not done needs a longer window. Raises Refused when
-        nothing more of the message can be used.
+        raw: the bytes from `at`, where the last portion said. state: what it left, empty for the first. last: nothing
+        comes behind them. None when they are too few. Raises Refused when nothing more of the message can be used.
         """
         ...
 

@@ -19,15 +19,15 @@ from engine.plugin import Format, Opened, Portion, Portioned
 from engine.store.contract import NewException, Outcome
 
 LARGE: Final = 128 << 10  # bytes of a message that is taken in portions, where its format can
-WINDOW: Final = 64 << 10  # bytes looked at, unless a single part of the message is longer
-WIDER: Final = 4  # times, until such a part fits
+WIDER: Final = 4  # times, when a single part of a message is longer than its format's window
+MOST_WARNINGS: Final = 100  # of a message
 
 
 class Progress(NamedTuple):
     """How far a message has come. offset: of its bytes. again: a person had it run again. state: the format's.
 
     went: whether anything went on, not dropped by a rule. rules: those that dropped something. first: what was wrong
-    with it first: code, text, place and status.
+    with it first: code, text, place and status. warnings: to be kept when it is done.
     """
 
     offset: int = 0
@@ -36,6 +36,7 @@ class Progress(NamedTuple):
     went: bool = False
     rules: tuple[str, ...] = ()
     first: tuple[str, str, str, str] | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def may(message: Message, format: Format) -> bool:
@@ -47,26 +48,32 @@ def progress(step: str) -> Progress:
     """From the step of process work."""
     if not step.startswith("["):
         return Progress(again=step == "replay")
-    offset, again, state, went, rules, first = json.loads(step)
-    return Progress(offset, again, state, went, tuple(rules), tuple(first) if first else None)
+    offset, again, state, went, rules, first, warnings = json.loads(step)
+    return Progress(offset, again, state, went, tuple(rules), tuple(first) if first else None, tuple(warnings))
+
+
+def window(message: Message, at: Progress, planner: Planner) -> int:
+    """Bytes that the next portion would best see."""
+    format = planner.format(message.format)
+    assert isinstance(format, Portioned)
+    return format.window(at.state)
 
 
 def read(message: Message, at: Progress, planner: Planner) -> tuple[Reading, Portion] | None:
     """The next portion, read. message: as stored, but its body is the window that begins at the offset.
 
-    None when the window is too narrow for a part that begins in it.
+    None when the window is too narrow for its format.
     """
     format = planner.format(message.format)
     assert isinstance(format, Portioned)
     profile = planner.profile(message.partner, message.channel, message.type)
-    last = at.offset + len(message.body) >= message.size
+    body = message.body
     try:
-        portion = format.open_portion(message.body, at.state, profile, last=last)
+        last = at.offset + len(body) >= message.size
+        portion = format.open_portion(body, at.offset, at.state, profile, last=last)
     except Refused as refusal:
-        portion = Portion(Opened(problems=(refusal,)), len(message.body), "", done=True)
-    if not portion.used and not portion.done:
-        return None
-    return pipeline.read_opened(portion.opened, message, planner), portion
+        portion = Portion(Opened(problems=(refusal,)), message.size, "", done=True)
+    return None if portion is None else (pipeline.read_opened(portion.opened, message, planner), portion)
 
 
 def outcome(planned: Outcome, portion: Portion, at: Progress) -> Outcome:
@@ -74,11 +81,12 @@ def outcome(planned: Outcome, portion: Portion, at: Progress) -> Outcome:
     rules = tuple(dict.fromkeys([*at.rules, *filter(None, planned.rule.split(", "))]))
     went = at.went or bool(planned.messages)
     first = at.first or _first(planned.exceptions)
+    warnings = tuple(dict.fromkeys([*at.warnings, *planned.warnings]))[:MOST_WARNINGS]
     if not portion.done:
-        so_far = Progress(at.offset + portion.used, at.again, portion.state, went, rules, first)
-        return planned._replace(status="more", state="", rule="", step=json.dumps(so_far))
+        so_far = Progress(portion.at, at.again, portion.state, went, rules, first, warnings)
+        return planned._replace(status="more", state="", rule="", warnings=(), step=json.dumps(so_far))
     state = "exception" if first else "filtered" if rules and not went else "processed"
-    return planned._replace(state=state, rule=", ".join(rules))
+    return planned._replace(state=state, rule=", ".join(rules), warnings=warnings)
 
 
 def refusal(outcome: Outcome) -> Refused | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from channels.formats.x12 import FORMAT
+from engine.errors import Refused
 from engine.message import Template
 from engine.plugin import Envelope, Enveloped, Opened, Profile
 
@@ -64,6 +65,51 @@ def opened(raw: bytes, profile: Profile = PROFILE) -> Opened:
     [unit] = FORMAT.split(raw, profile)
     assert unit.refusal is None, unit.refusal
     return FORMAT.open(unit.raw, profile)
+
+
+def in_portions(raw: bytes, profile: Profile = PROFILE, window: int = 300) -> list[Opened]:
+    """What is found in the bytes of one Unit that are looked at through a window, which widens as it must."""
+    found, at, state, wide = list[Opened](), 0, "", window
+    while True:
+        seen = raw[at : at + wide]
+        portion = FORMAT.open_portion(seen, at, state, profile, last=at + len(seen) >= len(raw))
+        if portion is None:
+            assert at + wide < len(raw)
+            wide *= 2
+            continue
+        assert portion.done or (portion.at, portion.state) != (at, state)
+        found.append(portion.opened)
+        if portion.done:
+            return found
+        at, state, wide = portion.at, portion.state, window
+
+
+def plain(*found: Opened, known: Iterable[str] = ()) -> dict[str, Any]:
+    """What was found, all together, to compare: trees as segments; each kind of answer as one. known: warnings of the
+    envelope, which were kept at the door."""
+    answers: dict[str, list[Any]] = {}
+    for one in found:
+        for answer in one.answers:
+            answers.setdefault(answer.type, []).extend(map(_plain, answer.nodes))
+    return {
+        "parts": [
+            (part.type, _plain(part.node), part.place, part.control_id, list(map(_told, part.refusals)))
+            for one in found
+            for part in one.parts
+        ],
+        "receipts": sorted(str(receipt) for one in found for receipt in one.receipts),
+        "problems": sorted(_told(problem) for one in found for problem in one.problems),
+        "answers": answers,
+        "warnings": {*known, *[warning for one in found for warning in one.warnings]},
+    }
+
+
+def _plain(node: Any) -> Any:
+    return [segment for _, segment in node.walk()] if hasattr(node, "walk") else node
+
+
+def _told(refusal: Refused) -> tuple[str, ...]:
+    return refusal.code, refusal.text, refusal.place, refusal.hint, refusal.status
 
 
 def envelope(type: str, **options: str) -> Envelope:

@@ -16,6 +16,7 @@ from channels.formats.x12.separators import Elements, Separators
 from channels.formats.x12.split import skip_lead
 from engine.message import Unit
 from engine.plugin import Part, Profile
+from tests.x12_kit import in_portions, plain
 
 SAMPLES = Path(__file__).resolve().parents[2].parent / "shared" / "samples" / "x12"
 FILES = sorted(SAMPLES.iterdir()) if SAMPLES.is_dir() else []
@@ -41,6 +42,8 @@ def test_the_file_as_it_is(path: Path) -> None:
 
 def _taken(unit: Unit) -> None:
     opened = FORMAT.open(unit.raw, PROFILE)
+    known = unit.facts.warnings
+    assert plain(*in_portions(unit.raw, PROFILE), known=known) == plain(opened, known=known)
     begin, _ = skip_lead(unit.raw)
     found = find_interchange(unit.raw, begin)
     assert found.header is not None

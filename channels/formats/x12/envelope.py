@@ -191,12 +191,12 @@ def judge(found: Interchange, raw: bytes, profile: Profile) -> Refused | None:
     """What makes the whole interchange unacceptable; the first of it."""
     if found.refusal or found.header is None:
         return found.refusal
-    return (
-        _judge_isa(found.header.fields)
-        or _judge_identity(found.header, profile)
-        or _judge_usage(found.header, profile)
-        or _judge_iea(found, raw)
-    )
+    return judge_header(found.header, profile) or _judge_iea(found, raw)
+
+
+def judge_header(header: Header, profile: Profile) -> Refused | None:
+    """What makes an interchange with such an ISA unacceptable, whatever it holds."""
+    return _judge_isa(header.fields) or _judge_identity(header, profile) or _judge_usage(header, profile)
 
 
 def _judge_isa(fields: tuple[str, ...]) -> Refused | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from channels.formats.x12 import paths, ta1, write
+from channels.formats.x12 import paths, portions, ta1, write
 from channels.formats.x12.opening import open_interchange
 from channels.formats.x12.split import FORMAT_NAME, split
 from engine.errors import Refused
 from engine.message import Unit
-from engine.plugin import Answer, Envelope, Enveloped, Node, Opened, Profile, Structure
+from engine.plugin import Answer, Envelope, Enveloped, Node, Opened, Portion, Profile, Structure
 
 
 class X12:
@@ -22,6 +22,12 @@ class X12:
 
     def open(self, raw: bytes, profile: Profile) -> Opened:
         return open_interchange(raw, profile)
+
+    def window(self, state: str) -> int:
+        return portions.window(state)
+
+    def open_portion(self, raw: bytes, at: int, state: str, profile: Profile, *, last: bool) -> Portion | None:
+        return portions.open_portion(raw, at, state, profile, last=last)
 
     def answer(self, raw: bytes, refusal: Refused) -> tuple[Answer, ...]:
         return ta1.rejection(raw, refusal)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from channels.formats.x12.grammar import GROUPS, Release, release
@@ -119,11 +119,23 @@ def judge_groups(
     groups: Sequence[RawGroup], separators: Separators, accepts: frozenset[str] = frozenset()
 ) -> list[GroupVerdict]:
     """accepts: the sets this sender has an agreement for; empty takes all we speak."""
+    verdicts = []
+    judged = judge_envelopes([(group.start, group.trailer, len(group.sets)) for group in groups])
+    for group, verdict in zip(groups, judged, strict=True):
+        counted = Counter(element(one.start, 2) for one in group.sets)
+        twice = {control for control, count in counted.items() if count > 1}
+        sets = tuple([judge_set(one, verdict, twice, separators, accepts) for one in group.sets])
+        verdicts.append(replace(verdict, sets=sets))
+    return verdicts
+
+
+def judge_envelopes(envelopes: Iterable[tuple[Elements, Elements | None, int]]) -> list[GroupVerdict]:
+    """Each group of an interchange by its GS, its GE and the number of sets between them; the sets still unjudged."""
     seen: set[str] = set()
     verdicts = []
-    for group in groups:
-        verdicts.append(_judge_group(group, separators, accepts, seen))
-        seen.add(_number(element(group.start, 6)))
+    for start, trailer, sets in envelopes:
+        verdicts.append(_judge_envelope(start, trailer, sets, seen))
+        seen.add(_number(element(start, 6)))
     return verdicts
 
 
@@ -137,50 +149,40 @@ def _number(text: str) -> str:
     return text.lstrip("0") or "0"
 
 
-def _judge_group(group: RawGroup, separators: Separators, accepts: frozenset[str], seen: set[str]) -> GroupVerdict:
-    kind, control = element(group.start, 1), element(group.start, 6)
-    spoken = kind in GROUPS.values()
-    codes = []
-    if not spoken:
-        codes.append("1")
-    spoken_release = release(element(group.start, 8))
-    if spoken_release is None:
+def _judge_envelope(start: Elements, trailer: Elements | None, sets: int, seen: set[str]) -> GroupVerdict:
+    kind, control, spoken = element(start, 1), element(start, 6), release(element(start, 8))
+    codes = [] if kind in GROUPS.values() else ["1"]
+    if spoken is None:
         codes.append("2")
-    codes += _judge_trailer(group, control)
+    codes += _judge_trailer(trailer, control, sets)
     if not re.fullmatch(r"[0-9]{1,9}", control):
         codes.append("6")
     elif _number(control) in seen:
         codes.append("19")
-    counted = Counter(element(one.start, 2) for one in group.sets)
-    readable = spoken_release if spoken else None
-    sets = tuple(_judge_set(one, kind, counted, separators, accepts, readable) for one in group.sets)
-    return GroupVerdict(kind, control, element(group.trailer, 1), tuple(codes), sets, spoken_release)
+    return GroupVerdict(kind, control, element(trailer, 1), tuple(codes), (), spoken)
 
 
-def _judge_trailer(group: RawGroup, control: str) -> list[str]:
-    if group.trailer is None:
+def _judge_trailer(trailer: Elements | None, control: str, sets: int) -> list[str]:
+    if trailer is None:
         return ["3"]
-    codes = ["4"] if _number(element(group.trailer, 2)) != _number(control) else []
-    counted = element(group.trailer, 1)
-    if not re.fullmatch(r"[0-9]{1,6}", counted) or int(counted) != len(group.sets):
+    codes = ["4"] if _number(element(trailer, 2)) != _number(control) else []
+    counted = element(trailer, 1)
+    if not re.fullmatch(r"[0-9]{1,6}", counted) or int(counted) != sets:
         codes.append("5")
     return codes
 
 
-def _judge_set(
-    one: RawSet,
-    kind: str,
-    counted: Counter[str],
-    separators: Separators,
-    accepts: frozenset[str],
-    readable: Release | None,
+def judge_set(
+    one: RawSet, group: GroupVerdict, twice: Collection[str], separators: Separators, accepts: frozenset[str]
 ) -> SetVerdict:
-    id, control = element(one.start, 1), element(one.start, 2)
+    """twice: the set control numbers that stand more than once in the group."""
+    id, control, kind = element(one.start, 1), element(one.start, 2), group.kind
+    readable = group.release if kind in GROUPS.values() else None
     definition = readable.transaction_set(id) if readable else None
     codes = _judge_id(id, kind, accepts, readable) + _judge_set_trailer(one, control)
     if not re.fullmatch(r"[ -~]{4,9}", control):
         codes.append("7")
-    elif counted[control] > 1:
+    elif control in twice:
         codes.append("23")
     if definition is None or definition.group != kind:
         return SetVerdict(id, control, tuple(codes))

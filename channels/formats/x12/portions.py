@@ -1,0 +1,286 @@
+"""A long interchange opened in portions, which together hold what opening it whole would find. Pure.
+
+It is surveyed first: its envelopes alone, since the trailer of a functional group judges all of its sets. Then the sets
+are read, as many at a time as a window holds whole. What is known of those of a group until its 997 can be made stands
+in the state, as JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from channels.formats.x12.elements import ElementFault
+from channels.formats.x12.envelope import Header, judge_header, read_header, refuse
+from channels.formats.x12.findings import Findings
+from channels.formats.x12.groups import ACKNOWLEDGEMENTS, RawSet, SetVerdict, element, judge_envelopes, judge_set
+from channels.formats.x12.match import SegmentFault
+from channels.formats.x12.opening import decoded, departures
+from channels.formats.x12.separators import BLANK_BYTES, Elements, Separators, Tokens, cut
+from channels.formats.x12.split import skip_lead
+from engine.errors import Refused
+from engine.plugin import Opened, Portion, Profile
+
+SURVEYED: Final = 1 << 20  # bytes of a window to survey ...
+READ: Final = 64 << 10  # ... and of one to read: tens of milliseconds
+_CLOSING: Final = frozenset({"SE", "GE", "GS", "IEA", "TA1", "ISA"})  # behind these no set is open
+
+
+class Surveyed(NamedTuple):
+    """The envelope of one group. sets: how many. twice: set control numbers that stand there more than once."""
+
+    start: Elements
+    trailer: Elements | None
+    sets: int
+    twice: list[str]
+
+
+@dataclass(slots=True)
+class State:
+    """What has to be known from one window to the next. Groups and sets are counted from 1.
+
+    begin: where the segments behind ISA begin. controls: of the sets of the group that is surveyed. verdicts: on the
+    sets of the group that is read.
+    """
+
+    isa: list[str]
+    marks: list[str]
+    begin: int
+    surveyed: bool = False
+    groups: list[Surveyed] = field(default_factory=list)
+    open: bool = False
+    inside: bool = False
+    controls: dict[str, int] = field(default_factory=dict)
+    strays: int = 0
+    segments: int = 0
+    heard: list[Elements] = field(default_factory=list)  # TA1s
+    warnings: list[str] = field(default_factory=list)
+    group: int = 0
+    set: int = 0
+    verdicts: list[Any] = field(default_factory=list)
+
+    @property
+    def separators(self) -> Separators:
+        return Separators(*self.marks)
+
+    @property
+    def header(self) -> Header:
+        return Header(tuple(self.isa), self.separators, self.begin)
+
+    @property
+    def acknowledges(self) -> bool:
+        """As `envelope.only_acknowledges`."""
+        return all(element(group.start, 1) == ACKNOWLEDGEMENTS for group in self.groups) and bool(
+            self.groups or self.heard
+        )
+
+
+def window(state: str) -> int:
+    """How many bytes the next portion would best see."""
+    return READ if state and _loaded(state).surveyed else SURVEYED
+
+
+def open_portion(raw: bytes, at: int, state: str, profile: Profile, *, last: bool) -> Portion | None:
+    """As `engine.plugin.Portioned` says."""
+    known = _loaded(state) if state else _begun(raw, profile, last)
+    if known is None:
+        return None
+    if not state:
+        raw, at = raw[known.begin :], known.begin
+    return _read(raw, at, known, profile, last) if known.surveyed else _survey(raw, at, known, profile, last)
+
+
+def _begun(raw: bytes, profile: Profile, last: bool) -> State | None:
+    """From the ISA, which was found whole at the door; the site may have changed since."""
+    start, warnings = skip_lead(raw)
+    header = read_header(raw, start)
+    if isinstance(header, Refused):
+        if last:
+            raise header
+        return None
+    if wrong := judge_header(header, profile):
+        raise wrong
+    marks = header.separators
+    state = State(
+        [*header.fields],
+        [marks.element, marks.component, marks.segment, marks.repetition],
+        start + header.size,
+        warnings=[*warnings],
+    )
+    _cut(raw[start : state.begin], state, profile)  # for what is tolerated of the ISA itself
+    return state
+
+
+def _loaded(text: str) -> State:
+    state = State(**json.loads(text))
+    state.groups = [Surveyed(*group) for group in state.groups]
+    return state
+
+
+def _dumped(state: State) -> str:
+    return json.dumps({one.name: getattr(state, one.name) for one in dataclasses.fields(state)})
+
+
+# --- windows ---------------------------------------------------------------------------------------------------------
+def _cut(raw: bytes, state: State, profile: Profile, *, last: bool = False) -> Tokens:
+    """last: blanks behind the IEA may be at its end."""
+    tokens = cut(decoded(raw.rstrip(BLANK_BYTES) if last else raw, profile), state.separators)
+    state.warnings = [*dict.fromkeys([*state.warnings, *departures(tokens)])]
+    return tokens
+
+
+def _whole_segments(raw: bytes, mark: bytes) -> int:
+    return raw.rfind(mark) + 1
+
+
+def _whole_sets(raw: bytes, state: State) -> int:
+    """Up to where a window holds no set that goes on behind it."""
+    mark, pieces = state.separators.segment.encode(), raw.split(state.separators.segment.encode())
+    end = len(raw) - len(pieces.pop())
+    for piece in reversed(pieces):
+        id = _id(piece, state.separators)
+        if id in _CLOSING:
+            return end
+        end -= len(piece) + len(mark)
+        if id == "ST":
+            return end
+    return end
+
+
+def _id(piece: bytes, separators: Separators) -> str:
+    head = piece[:200].translate(None, b"\r\n").lstrip(b" \t")[:4].decode("latin-1")
+    return head.partition(separators.element)[0]
+
+
+# --- the survey ------------------------------------------------------------------------------------------------------
+def _survey(raw: bytes, at: int, state: State, profile: Profile, last: bool) -> Portion | None:
+    used = len(raw) if last else _whole_segments(raw, state.separators.segment.encode())
+    if not used:
+        return None
+    segments = _cut(raw[:used], state, profile, last=last).segments
+    state.segments += len(segments)
+    if state.segments > (most := profile.limits.get("segments", state.segments)):
+        raise refuse("x12.envelope", "022", "ISA", f"the interchange has more than {most} segments")
+    for segment in segments:
+        _see(segment, state)
+    if not last:
+        return Portion(Opened(), at + used, _dumped(state))
+    state.surveyed, state.open, state.controls = True, False, {}
+    return Portion(Opened(), state.begin, _dumped(state))
+
+
+def _see(segment: Elements, state: State) -> None:
+    """One segment of the survey; see `groups.arrange`."""
+    id = segment[0]
+    if id == "GS":
+        state.groups.append(Surveyed(segment, None, 0, []))
+        state.open, state.inside, state.controls = True, False, {}
+    elif not state.open:
+        if id == "TA1":
+            state.heard.append(segment)
+        elif id != "IEA":
+            state.strays += 1
+    elif id == "ST":
+        _see_set(element(segment, 2), state)
+    elif id == "GE":
+        state.groups[-1] = state.groups[-1]._replace(trailer=segment)
+        state.open = state.inside = False
+    elif not state.inside:
+        state.strays += id != "IEA"
+    elif id == "SE":
+        state.inside = False
+
+
+def _see_set(control: str, state: State) -> None:
+    group = state.groups[-1]
+    state.inside = True
+    state.controls[control] = state.controls.get(control, 0) + 1
+    if state.controls[control] == 2:
+        group.twice.append(control)
+    state.groups[-1] = group._replace(sets=group.sets + 1)
+
+
+# --- the sets --------------------------------------------------------------------------------------------------------
+def _read(raw: bytes, at: int, state: State, profile: Profile, last: bool) -> Portion | None:
+    used = len(raw) if last else _whole_sets(raw, state)
+    if not used:
+        return None
+    findings = Findings()
+    _Reader(state, profile, findings).take(_cut(raw[:used], state, profile, last=last).segments, last=last)
+    if not last:
+        return Portion(findings.opened(), at + used, _dumped(state))
+    findings.take_content(len(state.groups), state.heard, state.strays)
+    findings.warnings += state.warnings
+    return Portion(findings.opened(state.header, asks=not state.acknowledges), at + used, "", done=True)
+
+
+class _Reader:
+    """The sets of a window, each judged as what it is in its group."""
+
+    def __init__(self, state: State, profile: Profile, findings: Findings) -> None:
+        self.state = state
+        self.profile = profile
+        self.findings = findings
+        self.current: RawSet | None = None
+        self.judged = judge_envelopes([(one.start, one.trailer, one.sets) for one in state.groups])
+
+    def take(self, segments: Iterable[Elements], *, last: bool) -> None:
+        for segment in segments:
+            id = segment[0]
+            if id == "GS":
+                self._end_group()
+                self.state.group, self.state.open = self.state.group + 1, True
+            elif not self.state.open:
+                continue
+            elif id == "ST":
+                self._end_set()
+                self.current = RawSet(segment)
+            elif id == "GE":
+                self._end_group()
+            elif self.current is not None and id == "SE":
+                self.current.trailer = segment
+                self._end_set()
+            elif self.current is not None and id != "IEA":
+                self.current.body.append(segment)
+        self._end_set()
+        if last:
+            self._end_group()
+
+    def _end_set(self) -> None:
+        if self.current is None:
+            return
+        state, one, self.current = self.state, self.current, None
+        state.set += 1
+        group, twice = self.judged[state.group - 1], state.groups[state.group - 1].twice
+        verdict = judge_set(one, group, twice, state.separators, self.profile.accepts)
+        self.findings.take_set(verdict, one.body, state.set, group, state.group)
+        state.verdicts.append(_plain(verdict))
+
+    def _end_group(self) -> None:
+        self._end_set()
+        state = self.state
+        if state.open:
+            group = self.judged[state.group - 1]
+            sets = tuple(map(_verdict, state.verdicts))
+            self.findings.take_group(dataclasses.replace(group, sets=sets), state.group)
+            state.open, state.verdicts = False, []
+
+
+# --- verdicts as plain data ------------------------------------------------------------------------------------------
+def _plain(verdict: SetVerdict) -> list[Any]:
+    """Without its tree."""
+    return [verdict.id, verdict.control, verdict.codes, [dataclasses.astuple(fault) for fault in verdict.faults]]
+
+
+def _verdict(plain: list[Any]) -> SetVerdict:
+    id, control, codes, faults = plain
+    return SetVerdict(id, control, tuple(codes), tuple(map(_fault, faults)))
+
+
+def _fault(plain: list[Any]) -> SegmentFault:
+    id, position, code, place, loop, elements, places = plain
+    found = tuple([ElementFault(*fault) for fault in elements])
+    return SegmentFault(id, position, code, place, loop, found, tuple(places))
