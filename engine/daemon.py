@@ -134,7 +134,11 @@ class Daemon:
         async def resolve(asked: dict[str, Any]) -> dict[str, Any]:
             return await worklist.resolve(store, asked["names"], reason=asked["reason"], who=asked["who"])
 
-        return {"status": status, "stop": stop, "reload": reload, "replay": replay, "resolve": resolve}
+        async def seed(asked: dict[str, Any]) -> dict[str, Any]:
+            return await store.seed(asked["counters"], reason=asked["reason"], who=asked["who"])
+
+        known = {"status": status, "stop": stop, "reload": reload, "replay": replay, "resolve": resolve}
+        return known | {"seed": seed}
 
 
 async def _readiness(store: Store, retrying: int) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def _set(segments: list[Segment]) -> Set:
 
 def write(
     separators: Separators, ours: Identity, theirs: Identity, at: dt.datetime, control: int, code: str,
-    sets: Sequence[Sequence[Segment]], usage: str = "P",
+    sets: Sequence[Sequence[Segment]], usage: str = "P", version: str = "00401", release: str = "004010",
 ) -> bytes:  # fmt: skip
     """One interchange with one group of sets; each set is its segments without ST and SE, its code in front.
 
@@ -142,8 +142,8 @@ def write(
     (our_kind, our_id), (their_kind, their_id) = ours.isa.split(":", 1), theirs.isa.split(":", 1)
     segments = [
         ["ISA", "00", " " * 10, "00", " " * 10, our_kind, f"{our_id:15}", their_kind, f"{their_id:15}", f"{at:%y%m%d}",
-         f"{at:%H%M}", "U", "00401", f"{control:09d}", "0", usage, separators.component],
-        ["GS", code, ours.gs, theirs.gs, f"{at:%Y%m%d}", f"{at:%H%M}", str(control), "X", "004010"],
+         f"{at:%H%M}", "U", version, f"{control:09d}", "0", usage, separators.component],
+        ["GS", code, ours.gs, theirs.gs, f"{at:%Y%m%d}", f"{at:%H%M}", str(control), "X", release],
         *body,
         ["GE", str(len(sets)), str(control)],
         ["IEA", "1", f"{control:09d}"],

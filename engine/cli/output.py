@@ -17,7 +17,14 @@ from engine.errors import ConfigError, HilumError, Refused, Rejected, Unavailabl
 FORMS = ("table", "wide", "json", "jsonl", "yaml", "csv")
 Row = Mapping[str, Any]
 # What the daemon, or the worklist in its place, says no with.
-_CONTROL = {"control.name": 5, "control.conflict": 4, "control.resolved": 4, "control.nothing": 4, "control.absent": 6}
+_CONTROL = {
+    "control.name": 5,
+    "control.conflict": 4,
+    "control.resolved": 4,
+    "control.nothing": 4,
+    "control.number": 4,
+    "control.absent": 6,
+}
 _Verb = TypeVar("_Verb", bound=Callable[..., Any])
 
 

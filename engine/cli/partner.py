@@ -23,17 +23,23 @@ def partner() -> None:
 def list_(form: str | None) -> None:
     """List the partners of the site: how far each has come, and what it exchanges."""
     from engine import wiring
+    from engine.onboarding.certificate import read, standing
+    from engine.site.effective import fingerprint
+    from engine.site.source import unpack
 
-    site = wiring.load()
-    rows = [_row(one) for one in site.partners.values()]
-    show(rows, form, ("name", "title", "status", "usage", "documents", "connections", "owner"))
+    site, registry = wiring.load(), wiring.registry()
+    source, root = unpack(site.snapshot), Path(site.root)
+    stands = {name: standing(read(root, name), fingerprint(source, name, registry)) for name in site.partners}
+    rows = [_row(one, stands[one.name]) for one in site.partners.values()]
+    show(rows, form, ("name", "title", "status", "certificate", "documents", "connections", "owner"))
 
 
-def _row(one: Any) -> dict[str, Any]:
+def _row(one: Any, stands: str) -> dict[str, Any]:
     arrows = {"in": "<", "out": ">"}
     ways = sorted({agreement.connection for agreement in one.agreements if agreement.connection})
     return {
         "name": one.name, "title": one.title, "status": one.status, "usage": one.identity.usage,
+        "certificate": stands,
         "documents": [f"{agreement.type}{arrows[agreement.direction]}" for agreement in one.agreements],
         "connections": ways, "owner": one.owner, "contacts": dict(one.contacts),
     }  # fmt: skip
@@ -70,12 +76,6 @@ def known(name: str, names: Collection[str]) -> None:
         sys.exit(5)
 
 
-def site_folder() -> Path:
-    from engine.site.reference import site_root
-
-    return site_root(os.environ)
-
-
 @partner.command("new")
 @click.argument("name")
 @click.option("--template", help="A file of partners/templates to start from; needed when there are several.")
@@ -103,3 +103,38 @@ def _table(word: str) -> tuple[str, bytes]:
     if not equals or not Path(file).is_file():
         raise click.BadParameter(f"{word} is no NAME=FILE with a file that is there", param_hint="--table")
     return table, Path(file).read_bytes()
+
+
+@partner.command("certify")
+@click.argument("name")
+@click.option("--report", "folder", type=click.Path(path_type=Path, file_okay=False), help="Folder for the report.")
+@click.option("--dry-run", is_flag=True, help="Play and tell, and keep no certificate.")
+@output_options
+def certify_(name: str, folder: Path | None, dry_run: bool, form: str | None) -> None:
+    """Play the whole conversation with a partner offline, against the supplier simulator: a verdict for each rule.
+
+    Writes a certificate for what the partner's configuration, mappings, guides and tables are now, and a report to
+    give to the supplier.
+    """
+    from engine.cli.partner_certify import certify
+
+    sys.exit(certify(name, folder, dry_run, form))
+
+
+@partner.command("go-live")
+@click.argument("name")
+@click.option("--control-number", type=click.IntRange(1, 999_999_999), help="The first ISA13 to be given.")
+@click.option("--group-number", type=click.IntRange(1, 999_999_999), help="The first GS06 to be given.")
+@click.option("--override", is_flag=True, help="Without a certificate; needs --reason, and both are kept.")
+@click.option("--reason", default="", help="Why an override is right.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be changed.")
+def go_live_(
+    name: str, control_number: int | None, group_number: int | None, override: bool, reason: str, dry_run: bool
+) -> None:
+    """Set a certified partner live, its control numbers going on from where another engine's ended."""
+    from engine.cli.partner_certify import go_live
+
+    if override and not reason.strip():
+        raise click.UsageError("--override needs --reason: why it may go live without a certificate")
+    numbers = {kind: number for kind, number in (("isa", control_number), ("gs", group_number)) if number}
+    sys.exit(go_live(name, numbers, override, reason.strip(), dry_run))

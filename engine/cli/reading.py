@@ -72,6 +72,8 @@ async def _act_alone(do: str, **fields: Any) -> Any:
     store = wiring.make_store(home())
     await store.open()
     try:
+        if do == "seed":
+            return await store.seed(fields["counters"], reason=fields["reason"], who=getpass.getuser())
         verb = {"replay": worklist.replay, "resolve": worklist.resolve}[do]
         return await verb(store, fields.pop("names"), who=getpass.getuser(), **fields)
     finally:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.errors import Refused
 from engine.store import damage
 from engine.store.lanes import Item
 from engine.store.reading import Row
 from engine.store.sql import queries, write
-from engine.store.transaction import Transaction
+from engine.store.transaction import LARGEST_CONTROL_NUMBER, Transaction
 
 
 def audit(tx: Transaction, who: str, action: str, subject: str, reason: str) -> None:
@@ -89,6 +90,20 @@ def _expect_again(tx: Transaction, deliveries: Sequence[int]) -> None:
 def _resolve_of(tx: Transaction, name: str, ids: Sequence[int], wanted: Replay) -> None:
     values = {"now": tx.now, "reason": wanted.reason, "who": wanted.who, "ids": json.dumps(list(ids))}
     tx.tallies["exceptions_open"] -= tx.con.execute(queries()[name], values).rowcount
+
+
+def seed(tx: Transaction, counters: Mapping[str, int], reason: str, who: str) -> dict[str, int]:
+    """Have counters of control numbers go on from a number; see Store.seed."""
+    for name, first in counters.items():
+        if not 1 <= first <= LARGEST_CONTROL_NUMBER:
+            raise Refused("control.number", f"a control number has at most nine digits, and {first} has not")
+        last = tx.count("control", name)
+        if first <= last:
+            text = f"{name} has given {last} already, and no number is given twice"
+            raise Refused("control.number", text, hint=f"give {last + 1} or a later one")
+        tx.counters["control", name] = first - 1
+        audit(tx, who, "seed", name, f"{reason}: next is {first}")
+    return dict(counters)
 
 
 def keep_site(tx: Transaction, version: str, snapshot: bytes) -> None:

@@ -7,7 +7,7 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -168,6 +168,10 @@ class SqliteStore(Reader):
         wanted = acting.Replay(messages, deliveries, resend, reason, who)
         queued: int = await self._put(run=lambda tx: acting.replay(tx, wanted), alone=True)
         return queued
+
+    async def seed(self, counters: Mapping[str, int], *, reason: str, who: str) -> dict[str, int]:
+        given: dict[str, int] = await self._put(run=lambda tx: acting.seed(tx, counters, reason, who), alone=True)
+        return given
 
     async def keep_site(self, version: str, snapshot: bytes) -> None:
         await self._put(run=lambda tx: acting.keep_site(tx, version, snapshot), alone=True)

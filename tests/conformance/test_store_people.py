@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
+from engine.errors import Refused
 from engine.store.contract import NewException, Outcome, Store
 from tests.conformance.stores_kit import Make, on
 from tests.store_kit import (
     HOUR,
+    ISA,
     Clock,
     accept_orders,
     claim,
@@ -141,5 +145,23 @@ def test_an_outcome_resolves_exceptions(make: Make) -> None:
         await commit(store, Outcome(two, state="processed", resolves=(1,), edges=((1, 2, "acknowledges"),)))
         assert await store.exceptions() == []
         assert [(e.source, e.target, e.kind) for e in (await store.thread([2])).edges] == [(1, 2, "acknowledges")]
+
+    on(make, test)
+
+
+def test_control_numbers_go_on_from_where_a_person_says_and_never_back(make: Make) -> None:
+    async def test(store: Store, _: Clock) -> None:
+        told = await store.seed({ISA.counter: 5000, "gs:new": 77}, reason="from another engine", who="ann")
+        assert told == {ISA.counter: 5000, "gs:new": 77}
+        first, second = await accept_orders(store, 1, 2)
+        assert [first.message.control_id, second.message.control_id] == ["000005000", "000005001"]
+        for number in (1, 5001, 0, 1_000_000_000):
+            with pytest.raises(Refused) as refused:
+                await store.seed({"gs:other": 9, ISA.counter: number}, reason="again", who="ann")
+            assert refused.value.code == "control.number"
+        await store.seed({"gs:other": 9}, reason="nothing of the refused was kept", who="ann")
+        await store.seed({ISA.counter: 5002}, reason="the very next", who="ann")
+        (third,) = await accept_orders(store, 3)
+        assert third.message.control_id == "000005002"
 
     on(make, test)

@@ -81,7 +81,7 @@ def _command(spoken: list[str]) -> tuple[click.Command | None, set[str]]:
     context = click.Context(hilum)
     command: click.Command | None = hilum
     for word in spoken[1:]:
-        if not isinstance(command, click.Group) or not re.fullmatch(r"[a-z]+", word):
+        if not isinstance(command, click.Group) or not re.fullmatch(r"[a-z]+(-[a-z]+)*", word):
             break
         command = command.get_command(context, word)
     return command, {word.split("=")[0] for word in spoken if re.fullmatch(r"--?[a-z][a-z-]*(=.*)?", word)}

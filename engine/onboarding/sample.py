@@ -1,0 +1,75 @@
+"""An order to try a partner with: an example of its own mapping, told in items and units that its code tables know.
+
+No word is invented: where a table has no row, the order cannot be written, and that is what is told.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from canonical import PurchaseOrder
+from engine.site.model import Partner, Site
+from engine.site.samples import example_files
+from engine.site.source import unpack
+
+NUMBER: Final = "4500000001"
+_MOST: Final = 3  # lines
+_QUANTITY: Final = Decimal(10)  # so that a half can be backordered
+_PRICE: Final = Decimal("12.50")
+_NOTE: Final = "Leave at the east dock"  # letters alone: no separator of anyone's stands in it
+_OWN: Final = frozenset({"lines", "urgency", "kind"})
+_ROWS: Final = 1_000  # of a table that are looked through
+
+
+def sample_order(site: Site, partner: Partner, today: dt.date, number: str = NUMBER) -> PurchaseOrder:
+    """Up to three lines; parties, notes and references as the mapping's first example has them."""
+    base = _example(site, partner)
+    items = enterprise_words(site, partner, "item") or ["UNKNOWN"]
+    units = enterprise_words(site, partner, "unit") or ["EA"]
+    lines = [
+        {
+            "number": str(position), "quantity": {"value": str(_QUANTITY), "unit": unit}, "price": str(_PRICE),
+            "item": {"ids": [{"scheme": "buyer_part", "value": item}], "description": "Invented item"},
+        }
+        for position, (item, unit) in enumerate(
+            zip(items[:_MOST], itertools.cycle(units), strict=False), 1
+        )
+    ]  # fmt: skip
+    told = {"currency": "USD", **base, "number": number, "supplier": partner.name, "ordered_on": today.isoformat()}
+    return PurchaseOrder.from_json(json.dumps({**told, "purpose": "original", "lines": lines}))
+
+
+def lenient(site: Site, name: str) -> Site:
+    """The site with this partner's tables passing on what they do not know: to try form without words."""
+    partner = site.partners[name]
+    tables = {word: replace(used, on_miss="pass") for word, used in partner.crosswalks.items()}
+    return replace(site, partners={**site.partners, name: replace(partner, crosswalks=tables)})
+
+
+def enterprise_words(site: Site, partner: Partner, crosswalk: str) -> list[str]:
+    """Our words that a code table of the partner knows, in the table's order; empty when it knows none."""
+    used = partner.crosswalks.get(crosswalk)
+    content = unpack(site.snapshot).files.get(used.source, b"") if used else b""
+    rows = csv.DictReader(io.StringIO(content.decode("utf-8-sig", "replace"), newline=""))
+    told = (row.get("enterprise") or "" for row in itertools.islice(rows, _ROWS))
+    return list(dict.fromkeys(word.strip() for word in told if word.strip()))
+
+
+def _example(site: Site, partner: Partner) -> dict[str, Any]:
+    agreement = partner.outgoing(PurchaseOrder.TYPE)
+    files = example_files(Path(site.root), agreement.mapping) if agreement and site.root else {}
+    for name in sorted(files):
+        if name.count(".") == 1 and name.endswith(".json"):
+            plain = json.loads(files[name])
+            first: Any = plain[0] if isinstance(plain, Sequence) and plain else plain
+            return {key: _NOTE if key == "note" else value for key, value in first.items() if key not in _OWN}
+    return {}

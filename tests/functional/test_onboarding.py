@@ -1,0 +1,197 @@
+"""A supplier brought on from nothing to live by three commands, and what each status means to the running daemon."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from channels.simulate.erp import Erp
+from channels.simulate.interchange import Identity
+from channels.simulate.supplier import Supplier
+from tests.functional.parties import done, played
+from tests.functional.scene import Scene, copy_site, scene
+
+DELTA = Identity.parse("14:0812345990001/DELTA")
+LIVE = Identity.parse("ZZ:NORTHHEALTH/NORTHHEALTH")
+TEST = Identity.parse("ZZ:NORTHTEST/NORTHTEST")
+UNITS = "partner,enterprise,description\nBX,BX,box\nCT,CA,their word for a case\n"
+ITEMS = "partner,enterprise,description\nDM-100,NH-10003,glove\nDM-200,NH-10013,drape\n"
+
+
+def order(number: str, supplier: str, unit: str = "CA") -> bytes:
+    line = {
+        "number": "1", "requisition_line": "1", "item": [{"scheme": "buyer_part", "value": "NH-10003"}],
+        "quantity": {"value": "10", "unit": unit}, "price": "233.10",
+    }  # fmt: skip
+    one = {"number": number, "supplier": supplier, "currency": "USD", "lines": [line]}
+    return json.dumps({"requisition": f"REQ-{number}", "purchase_orders": [one]}).encode()
+
+
+def new(stage: Scene) -> None:
+    (stage.folder / "units.csv").write_text(UNITS)
+    (stage.folder / "items.csv").write_text(ITEMS)
+    stage.hilum(
+        "partner", "new", "delta_medical", "--isa", DELTA.isa, "--gs", DELTA.gs, "--code", "DELTA",
+        "--contact", "edi@delta-medical.example", "--table", f"unit={stage.folder / 'units.csv'}",
+        "--table", f"item={stage.folder / 'items.csv'}",
+    )  # fmt: skip
+    stage.hilum("check")
+
+
+def order_by_erp(stage: Scene, body: bytes) -> None:
+    file = stage.folder / "order.json"
+    file.write_bytes(body)
+    stage.hilum("send", "http", str(file))
+
+
+def standing(stage: Scene, name: str = "delta_medical") -> dict[str, Any]:
+    rows: list[dict[str, Any]] = json.loads(stage.verb("partner", "list", "--json").stdout)
+    return next(row for row in rows if row["name"] == name)
+
+
+def test_a_supplier_is_brought_on_by_three_commands(tmp_path: Path) -> None:
+    with scene(tmp_path, site=copy_site(tmp_path / "site")) as stage:
+        new(stage)
+        assert (standing(stage)["status"], standing(stage)["certificate"]) == ("draft", "none")
+        told = stage.hilum("partner", "go-live", "delta_medical", code=4).stderr
+        assert "it has no certificate" in told
+        certified = stage.hilum("partner", "certify", "delta_medical").stdout
+        assert "FAILED" not in certified
+        assert "PO1[1]/PO103\tBX" in certified
+        stage.hilum("partner", "go-live", "delta_medical", "--control-number", "5000", "--group-number", "77")
+        assert (standing(stage)["status"], standing(stage)["certificate"]) == ("live", "certified")
+        stage.start()
+        delta, erp = Supplier(stage.home / "exchange" / "delta_medical", DELTA, LIVE), Erp()
+        erp.orders["4501777001"] = {"number": "4501777001", "lines": [{"number": "1"}]}
+        with played(stage, erp=erp, delta=delta):
+            order_by_erp(stage, order("4501777001", "DELTA"))
+            stage.until(done(erp, 1), "the acknowledgement in the ERP")
+            stage.settled()
+        (received,) = delta.records.where(did="received")
+        assert (received["order"], received["verdict"], received["usage"]) == ("4501777001", "A", "P")
+        assert (received["interchange"], received["group"]) == ("000005000", "77")
+        assert received["lines"] == [{"part": "DM-100", "unit": "CT", "quantity": "10"}]
+        assert stage.ledger()["exception"] == 0
+
+
+def test_a_report_is_for_the_supplier(tmp_path: Path) -> None:
+    with scene(tmp_path, site=copy_site(tmp_path / "site")) as stage:
+        stage.hilum("partner", "certify", "corvus_supply", "--report", str(tmp_path / "out"))
+        page = (tmp_path / "out" / "corvus_supply.html").read_text()
+        assert "Every rule held." in page
+        assert "b2b@corvus-supply.example" in page
+        assert "␝NORTHHEALTH" in page  # its separators are control characters
+        assert not re.search(r"<script|src=|href=|url\(|@import", page)
+
+
+def test_a_certificate_is_for_what_the_partner_is_now_and_for_it_alone(tmp_path: Path) -> None:
+    site = copy_site(tmp_path / "site")
+    with scene(tmp_path, site=site) as stage:
+        for name in ("acme_surgical", "bravo_medical"):
+            stage.verb("partner", "certify", name)
+        table = site / "config" / "crosswalks" / "acme_units.csv"
+        table.write_text(table.read_text() + "XB,EA,invented\n")
+        assert [standing(stage, name)["certificate"] for name in ("acme_surgical", "bravo_medical")] == [
+            "stale", "certified"
+        ]  # fmt: skip
+        mapping = site / "mappings" / "x12_855.yaml"
+        mapping.write_text(mapping.read_text().replace("vendor_order:     BAK08", "vendor_order:     {at: BAK08}"))
+        assert standing(stage, "bravo_medical")["certificate"] == "stale"
+        told = stage.verb("partner", "go-live", "bravo_medical", code=4).stderr
+        assert "another configuration" in told
+
+
+def test_an_override_needs_a_reason_and_is_kept(tmp_path: Path) -> None:
+    site = copy_site(tmp_path / "site")
+    with scene(tmp_path, site=site) as stage:
+        new(stage)
+        stage.verb("partner", "go-live", "delta_medical", "--override", code=2)
+        reason = "their old engine stops tonight"
+        stage.verb("partner", "go-live", "delta_medical", "--override", "--reason", reason, "--dry-run")
+        assert standing(stage)["status"] == "draft"
+        stage.verb("partner", "go-live", "delta_medical", "--override", "--reason", reason)
+        assert (standing(stage)["status"], standing(stage)["certificate"]) == ("live", "override")
+        kept = json.loads((site / "certificates" / "delta_medical.json").read_text())["overrides"]
+        assert [one["reason"] for one in kept] == [reason]
+        assert kept[0]["who"]
+        stage.verb("partner", "certify", "delta_medical")
+        assert json.loads((site / "certificates" / "delta_medical.json").read_text())["overrides"] == kept
+
+
+BREAKS = {
+    "no item": (
+        "config/crosswalks/delta_medical_items.csv",
+        "DM-100,NH-10003,glove\nDM-200,NH-10013,drape\n",
+        "",
+        "config/crosswalks/delta_medical_items.csv",
+        ("site", "the table 'item' has rows"),
+    ),
+    "a separator of letters": ("partners/delta_medical.yaml", "crosswalks:", 'envelope: {element: "A"}\ncrosswalks:',
+                               "", ("order", "the 850 can be written")),
+    "no 997 from us": ("partners/delta_medical.yaml", "crosswalks:", 'documents: {"997": {direction: in}}\ncrosswalks:',
+                       "", None),
+    "an unknown mapping": ("partners/delta_medical.yaml", "crosswalks:",
+                           'documents: {"850": {mapping: x12_805}}\ncrosswalks:', "partners/delta_medical.yaml",
+                           ("site", "the site is right with the partner live")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_what_is_wrong_is_told_at_its_place(tmp_path: Path, name: str) -> None:
+    path, old, new_, place, rule = BREAKS[name]
+    site = copy_site(tmp_path / "site")
+    with scene(tmp_path, site=site) as stage:
+        new(stage)
+        text = (site / path).read_text()
+        assert old in text
+        (site / path).write_text(text.replace(old, new_, 1))
+        ran = stage.verb("partner", "certify", "delta_medical", "--json", code=0 if rule is None else 1)
+        verdicts = json.loads(ran.stdout)
+        if rule is None:
+            skipped = [one["rule"] for one in verdicts if one["result"] == "skipped"]
+            assert "our 997 answers it" in skipped
+            return
+        failed = [one for one in verdicts if one["result"] == "FAILED"]
+        assert (failed[0]["case"], failed[0]["rule"]) == rule
+        assert place in failed[0]["place"]
+        stage.verb("partner", "go-live", "delta_medical", code=3 if name == "an unknown mapping" else 4)
+
+
+def test_test_traffic_has_no_way_to_a_live_destination(tmp_path: Path) -> None:
+    """Tried by every way there is: an order, an answer, and files of the other usage in either folder."""
+    site = copy_site(tmp_path / "site")
+    with scene(tmp_path, site=site) as stage:
+        new(stage)
+        file = site / "partners" / "delta_medical.yaml"
+        file.write_text(file.read_text().replace("status: draft", "status: testing"))
+        stage.start()
+        trial = Supplier(stage.home / "exchange" / "delta_medical_test", DELTA, TEST)
+        with played(stage, erp=(erp := Erp()), trial=trial):
+            order_by_erp(stage, order("4501777002", "DELTA"))
+            stage.until(lambda: trial.records.where(did="received") != [], "the order at the trial desk")
+            # It answers as live traffic, then as test traffic.
+            (received,) = trial.records.where(did="received")
+            stage.until(lambda: len(list(stage.inbox("delta_medical_test").glob(".error/*"))) == 2, "both refused")
+            for index, path in enumerate(sorted(stage.inbox("delta_medical_test").glob(".error/*"))):
+                stage.put("delta_medical_test", f"again-{index}.edi", as_test(path.read_bytes(), 10 + index))
+            stage.until(lambda: len(list(stage.inbox("delta_medical_test").glob(".done/*"))) == 2, "both taken")
+            stage.settled()
+            assert erp.stats()["order_acknowledgements"] == 0
+        assert received["usage"] == "T"
+        assert not stage.outbox("delta_medical").exists() or not list(stage.outbox("delta_medical").iterdir())
+        codes = {row["code"] for row in json.loads(stage.verb("exceptions", "--json").stdout)}
+        assert codes == {"x12.envelope"}
+        told = stage.trace("4501777002")
+        assert {row["state"] for row in told["acknowledgements"]} == {"positive"}
+        assert "order_acknowledgement" in {row["type"] for row in told["documents"]}
+        assert {row["destination"] for row in told["deliveries"]} == {"delta_medical"}
+
+
+def as_test(raw: bytes, control: int) -> bytes:
+    """The simulated supplier's live interchange as test traffic, under another number."""
+    old = raw.split(b"*")[13]
+    return raw.replace(b"*P*>", b"*T*>", 1).replace(old, b"%09d" % control)
