@@ -28,7 +28,7 @@ def as_status(
     source: Source, name: str, status: str, registry: Registry, environ: Mapping[str, str]
 ) -> tuple[Site | None, list[Finding]]:
     path = f"partners/{name}.yaml"
-    files = {**source.files, path: with_status(source.files[path], status)}
+    files = {**source.files, path: with_status(source.held(path) or b"", status)}
     site, findings = judge_source(Source(source.root, files), registry, environ)
     return site, findings.found
 

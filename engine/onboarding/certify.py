@@ -15,7 +15,7 @@ from engine.onboarding.verdict import FAILED, SKIPPED, WARNING, Step, Verdict
 from engine.plugin import Registry
 from engine.positions import Finding
 from engine.site.effective import fingerprint
-from engine.site.model import Partner, Site
+from engine.site.model import Partner
 from engine.site.source import Source
 
 _IN_TEXTS: Final = frozenset(" .,:;-/'()&#+%@")
@@ -51,8 +51,9 @@ def certify(
     if site is None:
         return Certified(None, whole, verdicts, [])
     partner = site.partners[name]
-    verdicts = [Verdict("site", "the site is right with the partner live"), *_tables(partner, site), *_marks(partner)]
+    verdicts = [Verdict("site", "the site is right with the partner live"), *_marks(partner)]
     at = now.astimezone(partner.zone)
+    verdicts += _tables(partner, at.date().isoformat())
     instant = int(now.timestamp()) * 1_000_000
     order = sample_order(site, partner, at.date())
     played = play(lambda: Desk(site, name, registry.format, instant), simulated(partner, at), order)
@@ -74,11 +75,11 @@ def _marks(partner: Partner) -> list[Verdict]:
     return [Verdict("site", rule, WARNING, f"envelope.{key}", text) for key in common] or [Verdict("site", rule)]
 
 
-def _tables(partner: Partner, site: Site) -> list[Verdict]:
+def _tables(partner: Partner, day: str) -> list[Verdict]:
     """A table without rows knows no word: every order would stop at it."""
     found = []
     for name, used in partner.crosswalks.items():
-        words = enterprise_words(site, partner, name)
+        words = enterprise_words(partner, name, day)
         lenient = used.on_miss != "exception"
         result = Verdict("site", f"the table '{name}' has rows", place=used.source)
         if not words:

@@ -5,9 +5,7 @@ No word is invented: where a table has no row, the order cannot be written, and 
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 import itertools
 import json
 from collections.abc import Sequence
@@ -17,9 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from canonical import PurchaseOrder
+from engine.site.crosswalks import Search
 from engine.site.model import Partner, Site
 from engine.site.samples import example_files
-from engine.site.source import unpack
 
 NUMBER: Final = "4500000001"
 _MOST: Final = 3  # lines
@@ -33,8 +31,8 @@ _ROWS: Final = 1_000  # of a table that are looked through
 def sample_order(site: Site, partner: Partner, today: dt.date, number: str = NUMBER) -> PurchaseOrder:
     """Up to three lines; parties, notes and references as the mapping's first example has them."""
     base = _example(site, partner)
-    items = enterprise_words(site, partner, "item") or ["UNKNOWN"]
-    units = enterprise_words(site, partner, "unit") or ["EA"]
+    items = enterprise_words(partner, "item", today.isoformat()) or ["UNKNOWN"]
+    units = enterprise_words(partner, "unit", today.isoformat()) or ["EA"]
     lines = [
         {
             "number": str(position), "quantity": {"value": str(_QUANTITY), "unit": unit}, "price": str(_PRICE),
@@ -55,13 +53,17 @@ def lenient(site: Site, name: str) -> Site:
     return replace(site, partners={**site.partners, name: replace(partner, crosswalks=tables)})
 
 
-def enterprise_words(site: Site, partner: Partner, crosswalk: str) -> list[str]:
-    """Our words that a code table of the partner knows, in the table's order; empty when it knows none."""
+def enterprise_words(partner: Partner, crosswalk: str, day: str) -> list[str]:
+    """Our words that the partner's code tables know on a day, in the order of their rows; of large tables the first."""
     used = partner.crosswalks.get(crosswalk)
-    content = unpack(site.snapshot).files.get(used.source, b"") if used else b""
-    rows = csv.DictReader(io.StringIO(content.decode("utf-8-sig", "replace"), newline=""))
-    told = (row.get("enterprise") or "" for row in itertools.islice(rows, _ROWS))
-    return list(dict.fromkeys(word.strip() for word in told if word.strip()))
+    if used is None:
+        return []
+    if not isinstance(used.outward, Search):
+        return list(used.outward)
+    rows = (entry for table in used.outward.tables for entry in itertools.islice(table.rows(), _ROWS))
+    holding = [entry for entry in rows if entry.holds(day)]
+    plain = [entry for entry in holding if not any(entry.others)]  # what holds for any item, where rows differ by item
+    return list(dict.fromkeys(entry.ours for entry in plain or holding))
 
 
 def _example(site: Site, partner: Partner) -> dict[str, Any]:

@@ -194,7 +194,8 @@ def _supplier_tables(source: Source) -> Iterator[str]:
     for _, path, _ in source.named("partners"):
         crosswalks: Any = _plain(source, path).get("crosswalks")
         use = crosswalks.get(_TABLE_OF_PARTNERS) if isinstance(crosswalks, dict) else None
-        table = f"config/crosswalks/{use.get('use') if isinstance(use, dict) else use}.csv"
+        named = use.get("use") if isinstance(use, dict) else use
+        table = f"config/crosswalks/{named[0] if isinstance(named, list) and named else named}.csv"
         if use and source.held(table) is not None:
             yield table
 
