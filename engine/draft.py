@@ -40,7 +40,7 @@ class Draft:
         message = self.work.message
         context = {"partner": message.partner, "channel": message.channel, "type": message.type}
         context |= {"control_id": message.control_id, "status": refusal.status, "hint": refusal.hint}
-        known = {name: value for name, value in {**context, **told}.items() if value}
+        known = {name: value for name, value in {**context, **refusal.context, **told}.items() if value}
         self.exceptions.append(NewException(refusal.code, refusal.text, refusal.place, known))
 
     def keep(self, document: Document, place: str) -> int:
@@ -140,6 +140,7 @@ class Draft:
         for problem in problems:
             text = f"the {agreement.type} for {agreement.partner} could not be written: {problem.text}"
             context = {"partner": agreement.partner, **told, "cause": problem.code, "type": agreement.type}
+            context |= problem.context
             found = NewException("delivery.render", text, problem.place, context, new_delivery=len(self.messages))
             self.exceptions.append(found)
 

@@ -14,7 +14,8 @@ class HilumError(Exception):
     text:  one plain sentence.
     place: where: `file:line:column`, `RQD[2]-5`, `ST[1]/PO1[2]/PO103` or a JSON pointer; empty when it has none.
     hint:  what to do about it; may be empty.
-    context: a receiver's own words about it as plain fields (`code`, `message`, `pointer`, `status`); never for a log.
+    context: more about it as plain fields, never for a log: a receiver's own words (`code`, `message`, `pointer`,
+             `status`), or the word that a crosswalk does not have (`crosswalk`, `table`, `word`, `way`).
     """
 
     def __init__(
@@ -44,9 +45,17 @@ class Refused(HilumError):
     """
 
     def __init__(
-        self, code: str, text: str, *, place: str = "", hint: str = "", status: str = "", reject: bool = False
+        self,
+        code: str,
+        text: str,
+        *,
+        place: str = "",
+        hint: str = "",
+        status: str = "",
+        reject: bool = False,
+        context: dict[str, str] | None = None,
     ) -> None:
-        super().__init__(code, text, place=place, hint=hint)
+        super().__init__(code, text, place=place, hint=hint, context=context)
         self.status = status
         self.reject = reject
 

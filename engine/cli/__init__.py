@@ -20,6 +20,7 @@ VERBS = {
     "messages": ("look", "Search messages, or show one."),
     "exceptions": ("worklist", "List, show and resolve what waits for a person."),
     "acks": ("look", "List acknowledgements still awaited."),
+    "crosswalk": ("crosswalk", "List, show and load code tables, and what traffic missed in them."),
     "replay": ("worklist", "Run exceptions, messages or deliveries again."),
     "partner": ("partner", "Look at partners, and bring one on."),
     "map": ("mapping", "Run, test and explain mappings."),

@@ -85,6 +85,7 @@ class Sentinel:
         return self.name
 
 
+_WORD: Final = 80  # characters of a word that no crosswalk has which are kept: a code is not longer
 TODAY: Final = Sentinel("TODAY")  # a default: the day the message was received
 SKIP: Final = Sentinel("SKIP")  # leave this value out, and the record that cannot be without it
 BAD: Final = Sentinel("BAD")  # there is a fault, and it has been told
@@ -100,11 +101,12 @@ class Trouble:
     place: str
     canonical: str = ""
     hint: str = ""
+    context: dict[str, str] | None = None
 
     def refused(self) -> Refused:
         source = self.place.removeprefix("$")
         place = f"{self.canonical} -> {source}" if self.canonical else source
-        return Refused(self.code, self.text, place=place, hint=self.hint, status=self.status)
+        return Refused(self.code, self.text, place=place, hint=self.hint, status=self.status, context=self.context)
 
 
 @dataclass(slots=True)
@@ -125,6 +127,13 @@ class Run:
 
     def trouble(self, code: str, text: str, status: str, place: str, canonical: str = "", hint: str = "") -> None:
         self.troubles.append(Trouble(code, text, status, place, canonical, hint))
+
+    def miss(self, crosswalk: str, table: str, word: str, place: str, canonical: str, *, out: bool) -> None:
+        """A word that a crosswalk does not have: no text tells it, but what is kept of the fault does."""
+        source, side = f" ({table})" if table else "", "enterprise" if out else "partner"
+        text, hint = f"crosswalk '{crosswalk}'{source} has no row for this {side} value", f"add the row to {table}"
+        context = {"crosswalk": crosswalk, "table": table, "word": word[:_WORD], "way": "out" if out else "in"}
+        self.troubles.append(Trouble("map.miss", text, "204", place, canonical, hint if table else "", context))
 
     def refuse(self, refusal: Refused, canonical: str = "") -> None:
         """Keep a format's own refusal beside ours."""

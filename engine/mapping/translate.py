@@ -87,10 +87,7 @@ def walk_crosswalk(
         return raw
     if decision == "default":
         return default or (table.default_out if out else table.default)
-    source = f" ({table.source})" if table.source else ""
-    side = "enterprise" if out else "partner"
-    text = f"crosswalk '{name}'{source} has no row for this {side} value"
-    run.trouble("map.miss", text, "204", place, canonical, f"add the row{f' to {table.source}' if source else ''}")
+    run.miss(name, table.source, raw, place, canonical, out=out)
     return BAD
 
 

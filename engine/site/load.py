@@ -16,8 +16,7 @@ from engine.mapping import Mapping as CompiledMapping
 from engine.mapping import compile_mapping, format_name
 from engine.plugin import Registry
 from engine.positions import Finding, Findings, Mark, Tree
-from engine.site.bulk import Bulk, open_table, sweep
-from engine.site.crosswalks import Table, read_table
+from engine.site.bulk import Bulk, sweep
 from engine.site.endpoints import Connection, check_format, check_ports, read_connection, read_listener
 from engine.site.fit import fit, place_of
 from engine.site.loading import Loading
@@ -25,6 +24,7 @@ from engine.site.model import ConnectionConfig, ListenerConfig, Site
 from engine.site.partners import Described, Shelf, check_identities, check_traffic, read_partner
 from engine.site.routes import Parties, read_routes
 from engine.site.shapes import ChannelsFile, ConnectionsFile, EngineFile, PartnerFile
+from engine.site.shelf import read_tables
 from engine.site.source import Source, read_source, unpack
 from engine.site.templates import extend
 
@@ -108,7 +108,7 @@ def _build(
     engine = _engine(source, loading)
     mappings, mapping_names = _mappings(source, loading)
     connections, connection_names = _connections(source, loading)
-    tables = _tables(source, loading, keep=keep)
+    tables = read_tables(source, loading.home, findings, keep=keep)
     zone = ZoneInfo(engine.zone) if engine else ZoneInfo("UTC")
     shelf = Shelf(mappings, mapping_names, tables, connections, connection_names, zone)
     described, partner_names = _partners(source, shelf, loading)
@@ -168,16 +168,6 @@ def _mappings(source: Source, loading: Loading) -> tuple[dict[str, CompiledMappi
             if mapping := compile_mapping(name, tree, format, loading.findings, trees):
                 compiled[name] = mapping
     return compiled, frozenset(found)
-
-
-def _tables(source: Source, loading: Loading, *, keep: bool) -> dict[str, Table]:
-    tables: dict[str, Table] = {}
-    for name, path, content in source.all_named("config/crosswalks"):
-        if isinstance(content, Bulk):
-            tables[name] = open_table(content, path, loading.home, keep=keep, findings=loading.findings)
-        else:
-            tables[name] = read_table(content, path, loading.findings)
-    return tables
 
 
 def _connections(source: Source, loading: Loading) -> tuple[dict[str, Connection], frozenset[str]]:

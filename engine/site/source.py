@@ -109,7 +109,7 @@ def read_source(root: Path, findings: Findings) -> Source:
             if not path.resolve().is_relative_to(home):
                 findings.error("CFG110", "this file is a link that leads out of the site", Mark(relative))
             elif _belongs(path, folder, suffix, relative, findings):
-                content = _read(path, relative, findings)
+                content = read_file(path, relative, findings)
                 files |= {} if content is None else {relative: content}
     return Source(str(root), dict(sorted(files.items())))
 
@@ -126,7 +126,8 @@ def _belongs(path: Path, folder: str, suffix: str, relative: str, findings: Find
     return True
 
 
-def _read(path: Path, relative: str, findings: Findings) -> Content | None:
+def read_file(path: Path, relative: str, findings: Findings) -> Content | None:
+    """A file's content, or what it is if it is a large table. relative: how it is called where it cannot be read."""
     try:
         size = path.stat().st_size
         if size > MAX_TABLE_BYTES:

@@ -17,6 +17,7 @@ from engine.store.records import (
     AwaitedNeed,
     DeliveryRecord,
     ExceptionRecord,
+    Missed,
     Page,
     Search,
     StoredDocument,
@@ -250,6 +251,10 @@ class StoreReader(Protocol):
     async def awaited(self, *, overdue_at: int = 0, limit: int = 100, ids: Sequence[int] = ()) -> list[Awaited]:
         """Acknowledgements still awaited; with overdue_at, those due before it (already marked overdue included); with
         ids, just these, whatever became of them."""
+        ...
+
+    async def missed(self, *, partner: str = "") -> list[Missed]:
+        """Words that crosswalks did not have, those with most open exceptions first. Reads every exception."""
         ...
 
     async def site(self, version: str) -> bytes | None: ...

@@ -313,6 +313,17 @@ SELECT id, code, text, place, context, state, message, delivery, opened_at, reso
 WHERE delivery IS NOT NULL AND delivery IN (SELECT value FROM json_each(:deliveries))
 ORDER BY 1
 
+-- name: missed
+SELECT partner, crosswalk, "table", way, word, sum(state = 'open'), sum(state <> 'open'), min(message), max(message),
+       max(opened_at)
+FROM (
+  SELECT context ->> 'partner' AS partner, context ->> 'crosswalk' AS crosswalk, context ->> 'table' AS "table",
+         context ->> 'way' AS way, context ->> 'word' AS word, state, message, opened_at
+  FROM exceptions WHERE code IN ('map.miss', 'delivery.render') AND context ->> 'word' IS NOT NULL
+)
+WHERE (:partner = '' OR partner = :partner)
+GROUP BY 1, 2, 3, 4, 5 ORDER BY 6 DESC, 7 DESC, 1, 2, 4, 5
+
 -- name: site
 SELECT snapshot FROM sites WHERE version = ?
 

@@ -20,6 +20,7 @@ from engine.store.records import (
     AwaitedNeed,
     DeliveryRecord,
     ExceptionRecord,
+    Missed,
     Page,
     Search,
     StoredDocument,
@@ -114,6 +115,9 @@ class Reader:
 
     async def awaited(self, *, overdue_at: int = 0, limit: int = 100, ids: Sequence[int] = ()) -> list[Awaited]:
         return await self.read(reading.awaited, overdue_at, limit, ids)
+
+    async def missed(self, *, partner: str = "") -> list[Missed]:
+        return await self.read(reading.missed, partner)
 
     async def site(self, version: str) -> bytes | None:
         return await self.read(reading.site, version)

@@ -18,6 +18,7 @@ from engine.store.records import (
     AwaitedNeed,
     DeliveryRecord,
     ExceptionRecord,
+    Missed,
     Page,
     Search,
     StoredDocument,
@@ -232,6 +233,10 @@ def awaited(con: sqlite3.Connection, overdue_at: int, limit: int, wanted: Sequen
     if overdue_at:
         return [Awaited(*row) for row in rows(con, "overdue", {"overdue_at": overdue_at, "limit": limit})]
     return [Awaited(*row) for row in rows(con, "awaited", {"limit": limit})]
+
+
+def missed(con: sqlite3.Connection, partner: str) -> list[Missed]:
+    return [Missed(*row) for row in rows(con, "missed", {"partner": partner})]
 
 
 def exceptions(

@@ -74,6 +74,24 @@ class ExceptionRecord(NamedTuple):
         }
 
 
+class Missed(NamedTuple):
+    """A word that a partner's crosswalk did not have when traffic asked for it. table: the files it was looked for in.
+
+    way: in (the partner's word) or out (ours). open, resolved: exceptions. first, last: messages that asked for it.
+    """
+
+    partner: str
+    crosswalk: str
+    table: str
+    way: str
+    word: str
+    open: int
+    resolved: int
+    first: int
+    last: int
+    last_at: int
+
+
 class StoredDocument(NamedTuple):
     id: int
     message: int

@@ -26,7 +26,16 @@ from tests.functional.pages import NAMES, PAGES
 from tests.functional.scene import PATIENCE, ROOT, copy_site
 
 _BLOCK = re.compile(r"^```console run\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_LOOKS = ("hilum trace", "hilum exceptions", "hilum acks", "hilum messages", "hilum status", "cat ", "ls ")
+_LOOKS = (
+    "hilum trace",
+    "hilum exceptions",
+    "hilum acks",
+    "hilum crosswalk missing",
+    "hilum messages",
+    "hilum status",
+    "cat ",
+    "ls ",
+)
 _VOLATILE = (
     (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "INSTANT"),
     (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "DATE"),

@@ -30,7 +30,7 @@ from tests.store_kit import claim, fill, incoming
 
 BIG = ("messages", "bodies", "keys", "edges", "documents", "deliveries", "attempts", "acknowledgements", "exceptions")
 # Questions people ask now and then, or tests only: they may read a table from end to end, newest first.
-UNHURRIED = {"find", "exceptions_any", "ledger"}
+UNHURRIED = {"find", "exceptions_any", "missed", "ledger"}
 _NUMBERS = itertools.count()
 
 

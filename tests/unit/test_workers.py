@@ -18,7 +18,7 @@ import pytest
 import uvloop
 
 import channels
-from channels.simulate.requisitions import Plan, messages
+from channels.simulate.requisitions import UNLISTED_ITEM, Plan, messages
 from channels.simulate.words import load as load_words
 from engine import logs, wiring, worker, workers
 from engine.dispatch import Dispatch
@@ -98,8 +98,10 @@ def _is_worker(one: psutil.Process) -> bool:
         return False
 
 
-async def played(site: Callable[[], Site], test: Callable[[Workers], Awaitable[None]]) -> None:
-    hands = Workers(site, ENVIRON)
+async def played(
+    site: Callable[[], Site], test: Callable[[Workers], Awaitable[None]], environ: dict[str, str] = ENVIRON
+) -> None:
+    hands = Workers(site, environ)
     await hands.start()
     try:
         await test(hands)
@@ -110,6 +112,24 @@ async def played(site: Callable[[], Site], test: Callable[[Workers], Awaitable[N
 
 def play(site: Callable[[], Site], test: Callable[[Workers], Awaitable[None]]) -> None:
     asyncio.run(played(site, test))
+
+
+def test_the_worker_asks_the_very_tables_of_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large ones are in no snapshot: both map the same files."""
+    monkeypatch.setattr("engine.site.source.LARGE", 0)
+    environ = {**ENVIRON, "HILUM_HOME": str(tmp_path)}
+    site = wiring.load(environ, keep=True)
+    assert b"BX" not in site.snapshot
+
+    async def test(hands: Workers) -> None:
+        works = await received(site, 12)
+        there = await ready(hands, works)
+        assert [outcome.state for outcome in there].count("processed") == 11
+        (missed,) = [found for outcome in there for found in outcome.exceptions]
+        assert missed.code == "map.miss"
+        assert missed.context["word"] == UNLISTED_ITEM
+
+    asyncio.run(played(lambda: site, test, environ))
 
 
 def shape(outcome: Outcome) -> tuple[Any, ...]:
