@@ -110,7 +110,7 @@ def read(message: Message, planner: Planner, *, again: bool = False) -> Reading:
 def read_opened(opened: Opened, message: Message, planner: Planner) -> Reading:
     """Map what a message holds, or a portion of it. Its partner is one of the site."""
     partner = message.partner
-    needs = [_receipt_need(partner, receipt) for receipt in opened.receipts] if opened.receipts else []
+    needs = [need for receipt in opened.receipts for need in _receipt_needs(partner, receipt)]
     reading = Reading([*opened.problems], opened, [], needs, [], [*opened.warnings])
     _, context = planner.moment(partner, message.at // 1_000_000)  # a replay reads the same document
     for part in opened.parts:
@@ -169,11 +169,12 @@ def _read_document(document: Document, place: str, outer: str, agreement: Agreem
         reading.needs.append(_answer_need(agreement, answers[1]))
 
 
-def _receipt_need(partner: str, receipt: Receipt) -> AwaitedNeed:
+def _receipt_needs(partner: str, receipt: Receipt) -> list[AwaitedNeed]:
     """A receipt may speak of a whole group, or of all that a message carried."""
     if receipt.whole:
-        return AwaitedNeed(partner, "", receipt.ref, control=True)
-    return AwaitedNeed(partner, receipt.kind, receipt.ref, below=True)
+        return [AwaitedNeed(partner, "", receipt.ref, control=True)]
+    kinds = filter(None, (receipt.kind, receipt.also))
+    return [AwaitedNeed(partner, kind, receipt.ref, below=True) for kind in kinds]
 
 
 def _answer_need(agreement: Agreement, number: str) -> AwaitedNeed:
@@ -268,7 +269,7 @@ def _answered(draft: Draft) -> Outcome:
 
 def _settle_receipt(receipt: Receipt, facts: Facts, draft: Draft, settlement: correlate.Settlement) -> None:
     message = draft.work.message
-    rows = facts[_receipt_need(message.partner, receipt)]
+    rows = [row for need in _receipt_needs(message.partner, receipt) for row in facts[need]]
     settle = correlate.settle_interchange if receipt.whole else correlate.settle_receipt
     settlement.add(settle(receipt, rows, by=message.seq, partner=message.partner))
 

@@ -127,6 +127,9 @@ class Profile:
     charset:  text encoding that overrules what the message says of itself; empty: believe the message.
     limits:   caps by name (`segments`, `repetitions`, `field`, `depth`); a format has its own defaults.
     options:  the listener's switches for this format (`allow_empty_control_id`, `strict_segment_ends` ...).
+    tolerates: faults that only warn, by the element and code of the answer that would tell them (`AK502 4`).
+    whole:    types of which a group stands only if all its sets do.
+    answers:  the functional acknowledgements it gets (`997`), each with the release it wants, empty for the group's.
     """
 
     partner: str = ""
@@ -138,6 +141,9 @@ class Profile:
     theirs: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    tolerates: frozenset[str] = frozenset()
+    whole: frozenset[str] = frozenset()
+    answers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Part(NamedTuple):
@@ -155,6 +161,7 @@ class Receipt(NamedTuple):
 
     kind:     `997`. ref: what it speaks of, `PO/88/0001` (group code, GS06, ST02) or `PO/88` for a whole group.
     whole:    it speaks of a whole message of ours, and `ref` is that one's control id (`TA1`).
+    also:     a kind that it may stand for: whoever awaits a 997 may get a 999.
     positive: accepted (with or without errors). code: the standard's own (`A`, `E`, `P`, `R`).
     details:  each fault in plain words with its place: `PO1[2]/PO103: code value not in the list`.
     """
@@ -165,6 +172,7 @@ class Receipt(NamedTuple):
     code: str
     details: tuple[str, ...] = ()
     whole: bool = False
+    also: str = ""
 
 
 class Answer(NamedTuple):

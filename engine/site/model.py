@@ -19,7 +19,7 @@ Words = Mapping[str, str] | Search
 
 
 # Answers that say whether an interchange or its sets were read: formats read and write them, no mapping does.
-FUNCTIONAL: Final = frozenset({"997", "TA1"})
+FUNCTIONAL: Final = frozenset({"997", "999", "TA1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ class Agreement:
     expect: (acknowledgement kind, microseconds) awaited after a delivery.
     reply: the type under which an answer's body on the same connection is read.
     options: the sender's words for this document (`path: /requisitions`).
+    group: `whole` when a functional group with a bad set of this type is refused whole. release: of our 997s.
     """
 
     partner: str
@@ -78,6 +79,8 @@ class Agreement:
     expect: tuple[tuple[str, int], ...] = ()
     reply: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
+    group: str = ""
+    release: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,7 @@ class Partner:
     runbook: str = ""
     contacts: Mapping[str, str] = field(default_factory=dict)
     dated: bool = False  # whether any crosswalk is
+    tolerates: frozenset[str] = frozenset()  # faults that only warn: `AK502 4`
 
     def incoming(self, type: str) -> Agreement | None:
         return next((a for a in self.agreements if a.direction == "in" and a.type == type), None)

@@ -94,6 +94,7 @@ class _Reading:
             self.file.runbook,
             self.file.contacts,
             any(crosswalk.dated for crosswalk in crosswalks.values()),
+            frozenset(f"{place} {code}" for place, codes in self.file.tolerate for code in codes),
         )
         ways = {name: way for name, (_, way) in connections.items() if way}
         return Described(partner, self.tree, block, connection, ways)
@@ -153,6 +154,8 @@ class _Reading:
                     tuple(entry.expect.items()) if out else (),
                     entry.reply if out else "",
                     entry.send if out else {},
+                    entry.group if not out else "",
+                    entry.release if out else "",
                 )
 
     def _check_way_out(self, type: str, name: str, used: Connection | None) -> None:

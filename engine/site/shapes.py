@@ -143,6 +143,18 @@ class AgreementEntry(Shape):
     )
     reply: Line = Field("", description="type of the answer's body on the same connection")
     send: dict[Name, Line] = Field({}, description="words for the sender, such as `path`")
+    group: Literal["parts", "whole"] = Field("parts", description="X12: whether a group stands only if all its sets do")
+    release: Literal["", "004010", "005010"] = Field("", description="X12: release of our 997s; the group's, if empty")
+
+
+class Tolerance(Shape):
+    """X12 faults that only warn, by the element of the answer that tells them; none that leaves content unreadable."""
+
+    TA105: list[Literal["001", "010", "012", "014", "015", "019", "021"]] = []
+    AK905: list[Literal["4", "5"]] = []
+    AK502: list[Literal["3", "4"]] = []
+    AK304: list[Literal["1", "3", "4", "5", "6"]] = []
+    AK403: list[Literal["1", "2", "3", "4", "5", "7", "8", "9", "10"]] = []
 
 
 def _use(value: object) -> object:
@@ -185,6 +197,7 @@ class PartnerFile(Shape):
         Name, Annotated[CrosswalkUse, BeforeValidator(_use, json_schema_input_type=str | list[str] | CrosswalkUse)]
     ] = {}
     envelope: dict[Name, str] = Field({}, description="separators and versions its format writes")
+    tolerate: Tolerance = Field(Tolerance(), description="X12 faults that only warn")
     calendar: Calendar | None = None
     charset: Line = ""
 

@@ -52,11 +52,14 @@ class Desk:
         text = self._interchange("PR", "855", body, repeat, version)
         return text.encode("latin-1").translate(bytes.maketrans(b"*>~", marks.encode("latin-1")))
 
-    def receipt(self, group: str, verdict: str, *, kind: str = "PO", id: str = "850") -> bytes:
-        """A 997 about one set of one of our groups."""
+    def receipt(self, group: str, verdict: str, *, kind: str = "PO", id: str = "850", type: str = "997") -> bytes:
+        """A 997 (999) about one set of one of our groups."""
         self.control += 1
-        body = [f"AK1*{kind}*{group}", f"AK2*{id}*0001", f"AK5*{verdict}", f"AK9*{verdict}*1*1*{int(verdict == 'A')}"]
-        return self._interchange("FA", "997", body).encode()
+        trailer = "AK5" if type == "997" else "IK5"
+        body = [f"AK1*{kind}*{group}", f"AK2*{id}*0001", f"{trailer}*{verdict}"]
+        body.append(f"AK9*{verdict}*1*1*{int(verdict != 'R')}")
+        raw = self._interchange("FA", type, body).encode()
+        return raw if type == "997" else raw.replace(b"*X*004010~", b"*X*005010X231A1~")
 
     def note(self, about: str, verdict: str) -> bytes:
         """A TA1 about one of our interchanges. verdict: TA104 and TA105, `R*006`."""

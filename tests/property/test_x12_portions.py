@@ -14,6 +14,14 @@ from engine.plugin import Profile
 from tests.x12_kit import GOOD_850, GOOD_855, again, group, in_portions, interchange, one_set, plain
 
 OPEN = Profile(usage="")
+TOLERATES = frozenset({"TA105 021", "AK905 5", "AK502 4", "AK304 1", "AK403 2", "AK403 7"})
+AGREED = st.sampled_from(
+    [
+        OPEN,
+        Profile(usage="", tolerates=TOLERATES, answers={"997": "005010", "999": ""}),
+        Profile(usage="", whole=frozenset({"850", "855"})),
+    ]
+)
 MARKS = st.sampled_from(["*>~", "|^~", "\x1d\x1f\x1e", "*:\n", "^`\r"])
 BAD_850 = (*GOOD_850[:-1], "N1*XX", "PO1*2*ten*BX", "CTT*2")
 RECEIPT = one_set("997", ["AK1*PO*88", "AK2*850*0001", "AK5*A", "AK9*A*1*1*1"])
@@ -34,20 +42,22 @@ GROUPS = st.one_of(
 )
 
 
-def same(raw: bytes, window: int) -> None:
-    for unit in FORMAT.split(raw, OPEN):
+def same(raw: bytes, window: int, profile: Profile = OPEN) -> None:
+    for unit in FORMAT.split(raw, profile):
         if unit.refusal is None:
             known = unit.facts.warnings
-            found = plain(*in_portions(unit.raw, OPEN, window), known=known)
-            assert found == plain(FORMAT.open(unit.raw, OPEN), known=known)
+            found = plain(*in_portions(unit.raw, profile, window), known=known)
+            assert found == plain(FORMAT.open(unit.raw, profile), known=known)
 
 
 @settings(max_examples=200)
-@given(st.lists(GROUPS, max_size=3), MARKS, st.sampled_from(["0", "1"]), st.integers(1, 900))
-def test_portions_hold_what_the_whole_holds(found: list[str], marks: str, asked: str, window: int) -> None:
-    count = sum(one.startswith("GS") for one in found)
+@given(st.lists(GROUPS, max_size=3), MARKS, st.sampled_from(["0", "1"]), st.integers(1, 900), AGREED)
+def test_portions_hold_what_the_whole_holds(
+    found: list[str], marks: str, asked: str, window: int, agreed: Profile
+) -> None:
+    count = sum(one.startswith("GS") for one in found) + bool(agreed.tolerates)
     raw = interchange(*found, iea=f"IEA*{count}*000000012~", isa14=asked)
-    same(again(raw, marks), window)
+    same(again(raw, marks), window, agreed)
 
 
 @settings(max_examples=300)
@@ -79,8 +89,9 @@ def accept_the_first_twin(monkeypatch: pytest.MonkeyPatch) -> None:
 def take_sets_before_their_group_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = portions.judge_envelopes
 
-    def judged(envelopes: Any) -> Any:
-        return whole([(start, ["GE", str(sets), groups.element(start, 6)], sets) for start, _, sets in envelopes])
+    def judged(envelopes: Any, profile: Profile) -> Any:
+        good = [(start, ["GE", str(sets), groups.element(start, 6)], sets) for start, _, sets in envelopes]
+        return whole(good, profile)
 
     monkeypatch.setattr(portions, "judge_envelopes", judged)
 

@@ -20,7 +20,9 @@ def receipts(*body: str) -> list[Receipt]:
 
 
 def test_accepted() -> None:
-    assert receipts("AK1*PO*88", "AK2*850*0001", "AK5*A", "AK9*A*1*1*1") == [Receipt("997", "PO/88/0001", True, "A")]
+    assert receipts("AK1*PO*88", "AK2*850*0001", "AK5*A", "AK9*A*1*1*1") == [
+        Receipt("997", "PO/88/0001", True, "A", also="999")
+    ]
 
 
 def test_accepted_with_errors_is_positive_and_says_which() -> None:

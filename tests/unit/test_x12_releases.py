@@ -32,9 +32,9 @@ def notes(result: Any) -> list[str]:
     ("body", "old", "new"),
     [
         ([LONG], ["AK3*REF*3**8", f"AK4*2*127*5*{'7' * 40}"], []),
-        (["N9*ZZ*1", "MSG*by hand"], [], ["AK3*MSG*4**6"]),
-        (["N9*ZZ*1", "MTX**by hand"], ["AK3*MTX*4**7"], []),
-        (["N1*ST*A", "N4*Lakeside***CA***ON"], ["AK3*N4*4**8", "AK4*7**3*ON"], []),
+        (["N9*ZZ*1", "MSG*by hand"], [], ["AK3*MSG*4*N9*6"]),
+        (["N9*ZZ*1", "MTX**by hand"], ["AK3*MTX*4*N9*7"], []),
+        (["N1*ST*A", "N4*Lakeside***CA***ON"], ["AK3*N4*4*N1*8", "AK4*7**3*ON"], []),
         (["CTX*A"], ["AK3*CTX*3**1"], ["AK3*CTX*3**6"]),
     ],
 )
@@ -52,7 +52,7 @@ def test_groups_of_both_releases_in_one_interchange() -> None:
 
 
 def test_a_unit_is_listed_in_004010_and_open_in_005010() -> None:
-    assert notes(order("PO1*2*1*Q@", release="004010")) == ["AK3*PO1*3**8", "AK4*3*355*7"]
+    assert notes(order("PO1*2*1*Q@", release="004010")) == ["AK3*PO1*3*PO1*8", "AK4*3*355*7*Q@"]
     assert notes(order("PO1*2*1*Q@", release="005010")) == []
 
 

@@ -52,7 +52,8 @@ def test_control_numbers_are_left_to_the_commit() -> None:
     assert made.control_id == (ISA13,)
     pair = "ZZ:NORTH>ZZ:QUILL"
     assert made.keys == (TemplateKey("interchange", (ISA13,), pair), TemplateKey("group", (GS06,), pair))
-    assert made.refs == {"997": (b"PO/", GS06, b"/0001"), "TA1": (ISA13,)}
+    about = (b"PO/", GS06, b"/0001")
+    assert made.refs == {"997": about, "999": about, "TA1": (ISA13,)}
     assert [part for part in made.body if isinstance(part, Slot)] == [ISA13, GS06, GS06, ISA13]
 
 
@@ -61,7 +62,7 @@ def test_several_orders_share_a_group() -> None:
     body = filled(made.body)
     assert b"ST*850*0002~" in body
     assert b"SE*6*0002~GE*2*7~IEA*1*000000007~" in body
-    assert made.refs == {"997": (b"PO/", GS06), "TA1": (ISA13,)}
+    assert made.refs == {"997": (b"PO/", GS06), "999": (b"PO/", GS06), "TA1": (ISA13,)}
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ BAD_DATE: Final = "8"
 BAD_TIME: Final = "9"
 EXCLUDED: Final = "10"
 TOO_MANY_REPETITIONS: Final = "12"
+TOO_MANY_COMPONENTS: Final = "13"
 
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -36,6 +37,7 @@ class ElementFault:
     """position, component: 1-based, component 0 when the whole element is meant. number, name: of the data element.
 
     code: AK403. value: what stands there, for the copy in AK404 and nothing else. repetition: as component.
+    trigger: position of the element that makes this one required or forbidden, 0 when none does.
     """
 
     position: int
@@ -45,6 +47,7 @@ class ElementFault:
     name: str = ""
     value: str = ""
     repetition: int = 0
+    trigger: int = 0
 
 
 def check(segment: Elements, definition: Segment, reserved: Mapping[str, str] = NOTHING) -> list[ElementFault]:
@@ -89,7 +92,7 @@ def _faults(segment: Elements, definition: Segment, reserved: Mapping[str, str])
         faults += [_about(definition, at, MISSING) for at in range(1, len(slots) + 1) if absent >> at & 1]
     for rule in definition.rules:
         if present & rule.all not in rule.good:
-            faults += [_about(definition, at, code) for at, code in _blamed(rule, present)]
+            faults += [_about(definition, at, code, _trigger(rule, present)) for at, code in _blamed(rule, present)]
     return sorted(_once(faults), key=lambda fault: (fault.position, fault.repetition, fault.component))
 
 
@@ -107,9 +110,14 @@ def _check_slot(value: Any, position: int, slot: Slot, reserved: Mapping[str, st
         yield ElementFault(position, code, 0, of.number, of.name, value)
 
 
-def _about(definition: Segment, position: int, code: str) -> ElementFault:
+def _about(definition: Segment, position: int, code: str, trigger: int = 0) -> ElementFault:
     of = definition.slots[position - 1].of
-    return ElementFault(position, code, 0, of.number, of.name)
+    return ElementFault(position, code, 0, of.number, of.name, trigger=trigger)
+
+
+def _trigger(rule: Rule, present: int) -> int:
+    """The first element that is there of those a broken rule relates."""
+    return next((position for position in rule.positions if present >> position & 1), 0)
 
 
 def _once(faults: list[ElementFault]) -> list[ElementFault]:

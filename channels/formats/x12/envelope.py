@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import operator
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -187,19 +187,48 @@ def _trailer(raw: bytes, start: int, end: int, separators: Separators) -> _Trail
 
 
 # --- judgement -------------------------------------------------------------------------------------------------------
-def judge(found: Interchange, raw: bytes, profile: Profile) -> Refused | None:
-    """What makes the whole interchange unacceptable; the first of it."""
+def judge(found: Interchange, raw: bytes, profile: Profile) -> tuple[Refused | None, list[Refused]]:
+    """What makes the whole interchange unacceptable, the first of it; and the faults before that only warn."""
     if found.refusal or found.header is None:
-        return found.refusal
-    return judge_header(found.header, profile) or _judge_iea(found, raw)
+        return found.refusal, []
+    counted = (len(heads(raw, found, b"GS")), len(heads(raw, found, b"TA1")))
+    refused, warned = weighed(header_faults(found.header, profile), profile)
+    if refused is not None:
+        return refused, warned
+    refused, also = weighed(trailer_faults(found.trailer or (), found.header, *counted), profile)
+    return refused, warned + also
 
 
-def judge_header(header: Header, profile: Profile) -> Refused | None:
-    """What makes an interchange with such an ISA unacceptable, whatever it holds."""
-    return _judge_isa(header.fields) or _judge_identity(header, profile) or _judge_usage(header, profile)
+def weighed(faults: Iterable[Refused], profile: Profile) -> tuple[Refused | None, list[Refused]]:
+    """The first fault that does more than warn, and those before it."""
+    warned: list[Refused] = []
+    for fault in faults:
+        if f"TA105 {fault.status}" not in profile.tolerates:
+            return fault, warned
+        warned.append(fault)
+    return None, warned
 
 
-def _judge_isa(fields: tuple[str, ...]) -> Refused | None:
+def header_faults(header: Header, profile: Profile) -> Iterator[Refused]:
+    """What is wrong with an interchange that has such an ISA, whatever it holds."""
+    yield from _judge_isa(header.fields)
+    yield from _judge_identity(header, profile)
+    if (usage := _judge_usage(header, profile)) is not None:
+        yield usage
+
+
+def trailer_faults(trailer: Sequence[str], header: Header, counted: int, ta1s: int) -> Iterator[Refused]:
+    """trailer: IEA's elements. counted: groups that are there."""
+    groups, control = (*trailer, "", "")[:2]
+    if not control.isdecimal() or control.lstrip("0") != header.control.lstrip("0"):
+        yield refuse("x12.envelope", "001", "IEA02")
+    if not re.fullmatch(r"[0-9]{1,5}", groups) or int(groups) != counted:
+        yield refuse("x12.envelope", "021", "IEA01")
+    elif not counted and not ta1s:
+        yield refuse("x12.structure", "024", "ISA", "the interchange holds no functional group")
+
+
+def _judge_isa(fields: tuple[str, ...]) -> Iterator[Refused]:
     """ISA by itself: the checks behind notes 010 to 020, for its fields 01, 03 and 09 to 15."""
     checks = (
         ("010", "ISA01", bool(re.fullmatch(r"0[0-6]", fields[0].strip()))),
@@ -212,7 +241,7 @@ def _judge_isa(fields: tuple[str, ...]) -> Refused | None:
         ("019", "ISA14", fields[13] in {"0", "1"}),
         ("020", "ISA15", fields[14] in {"P", "T", "I"}),
     )
-    return next((refuse("x12.envelope", note, place) for note, place, good in checks if not good), None)
+    yield from (refuse("x12.envelope", note, place) for note, place, good in checks if not good)
 
 
 def _is_date(text: str) -> bool:
@@ -226,10 +255,13 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def _judge_identity(header: Header, profile: Profile) -> Refused | None:
-    return _judge_party(header.sender, profile.theirs.get("isa", ""), "ISA05", "ISA06", "005", "006") or _judge_party(
-        header.receiver, profile.ours.get("isa", ""), "ISA07", "ISA08", "007", "008"
+def _judge_identity(header: Header, profile: Profile) -> Iterator[Refused]:
+    theirs, ours = profile.theirs.get("isa", ""), profile.ours.get("isa", "")
+    parties = (
+        _judge_party(header.sender, theirs, "ISA05", "ISA06", "005", "006"),
+        _judge_party(header.receiver, ours, "ISA07", "ISA08", "007", "008"),
     )
+    yield from (fault for fault in parties if fault is not None)
 
 
 def _judge_party(named: str, agreed: str, kind: str, id: str, kind_note: str, id_note: str) -> Refused | None:
@@ -248,17 +280,6 @@ def _judge_usage(header: Header, profile: Profile) -> Refused | None:
     kinds = {"P": "production", "T": "test", "I": "information"}
     text = f"{kinds[header.fields[14]]} traffic on a channel for {kinds.get(profile.usage, profile.usage)} traffic"
     return refuse("x12.envelope", "020", "ISA15", text)
-
-
-def _judge_iea(found: Interchange, raw: bytes) -> Refused | None:
-    assert found.header is not None
-    groups, control = (*(found.trailer or ()), "", "")[:2]
-    if not control.isdecimal() or control.lstrip("0") != found.header.control.lstrip("0"):
-        return refuse("x12.envelope", "001", "IEA02")
-    counted = len(heads(raw, found, b"GS"))
-    if not re.fullmatch(r"[0-9]{1,5}", groups) or int(groups) != counted:
-        return refuse("x12.envelope", "021", "IEA01")
-    return None
 
 
 def only_acknowledges(raw: bytes, found: Interchange) -> bool:

@@ -15,6 +15,7 @@ from channels.formats.x12.groups import (
 )
 from channels.formats.x12.separators import Tokens, cut
 from channels.formats.x12.split import skip_lead
+from channels.formats.x12.words import TOLERATED
 from engine.errors import Refused
 from engine.plugin import Opened, Profile
 
@@ -30,16 +31,17 @@ def open_interchange(raw: bytes, profile: Profile) -> Opened:
     if not raw.startswith(b"ISA", start):
         raise Refused("x12.not_isa", "these bytes do not begin with ISA", place="ISA", status="022")
     found = find_interchange(raw, start)
-    wrong = judge(found, raw, profile)
+    wrong, warned = judge(found, raw, profile)
     if wrong is not None:
         raise wrong
     tokens = tokenize(raw, found, profile)
     content = arrange(tokens.segments[1:-1])
-    findings = Findings(warnings=[*warnings, *found.warnings, *departures(tokens)])
-    findings.take_content(len(content.groups), content.acknowledgements, _strays(content))
+    findings = Findings(profile.answers, warnings=[*warnings, *found.warnings, *told(warned), *departures(tokens)])
+    findings.take_content(content.acknowledgements, _strays(content))
     _judge_sets(content.groups, found, profile, findings)
     assert found.header is not None
-    return findings.opened(found.header, asks=not only_acknowledges(raw, found))
+    notes = [fault.status for fault in warned]
+    return findings.opened(found.header, asks=not only_acknowledges(raw, found), warned=notes)
 
 
 def _strays(content: Content) -> int:
@@ -49,7 +51,7 @@ def _strays(content: Content) -> int:
 def _judge_sets(groups: Sequence[RawGroup], found: Interchange, profile: Profile, findings: Findings) -> None:
     assert found.header is not None
     number = 0
-    verdicts = judge_groups(groups, found.header.separators, profile.accepts)
+    verdicts = judge_groups(groups, found.header.separators, profile)
     for position, (group, verdict) in enumerate(zip(groups, verdicts, strict=True), 1):
         for one, raw in zip(verdict.sets, group.sets, strict=True):
             number += 1
@@ -73,6 +75,11 @@ def decoded(raw: bytes, profile: Profile) -> str:
         return raw.decode(profile.charset or "ascii", "surrogateescape")
     except LookupError:
         raise refuse("x12.value", "024", "ISA", "the charset agreed with this partner is not known here") from None
+
+
+def told(warned: Sequence[Refused]) -> list[str]:
+    """Faults of the envelope that only warn, as warnings."""
+    return [f"{TOLERATED} {fault.place}" for fault in warned]
 
 
 def departures(tokens: Tokens) -> list[str]:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from channels.formats.x12.elements import ElementFault
-from channels.formats.x12.envelope import Header, judge_header, read_header, refuse
+from channels.formats.x12.envelope import Header, header_faults, read_header, refuse, trailer_faults, weighed
 from channels.formats.x12.findings import Findings
 from channels.formats.x12.groups import ACKNOWLEDGEMENTS, RawSet, SetVerdict, element, judge_envelopes, judge_set
 from channels.formats.x12.match import SegmentFault
-from channels.formats.x12.opening import decoded, departures
+from channels.formats.x12.opening import decoded, departures, open_interchange, told
 from channels.formats.x12.separators import BLANK_BYTES, Elements, Separators, Tokens, cut
 from channels.formats.x12.split import skip_lead
 from engine.errors import Refused
@@ -58,6 +58,7 @@ class State:
     segments: int = 0
     heard: list[Elements] = field(default_factory=list)  # TA1s
     warnings: list[str] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)  # notes of faults of the envelope that only warn
     group: int = 0
     set: int = 0
     verdicts: list[Any] = field(default_factory=list)
@@ -85,6 +86,8 @@ def window(state: str) -> int:
 
 def open_portion(raw: bytes, at: int, state: str, profile: Profile, *, last: bool) -> Portion | None:
     """As `engine.plugin.Portioned` says."""
+    if profile.whole:  # a group must be judged to its end before anything of it goes on
+        return Portion(open_interchange(raw, profile), at + len(raw), "", done=True) if last else None
     known = _loaded(state) if state else _begun(raw, profile, last)
     if known is None:
         return None
@@ -101,14 +104,16 @@ def _begun(raw: bytes, profile: Profile, last: bool) -> State | None:
         if last:
             raise header
         return None
-    if wrong := judge_header(header, profile):
+    wrong, warned = weighed(header_faults(header, profile), profile)
+    if wrong is not None:
         raise wrong
     marks = header.separators
     state = State(
         [*header.fields],
         [marks.element, marks.component, marks.segment, marks.repetition],
         start + header.size,
-        warnings=[*warnings],
+        warnings=[*warnings, *told(warned)],
+        warned=[fault.status for fault in warned],
     )
     _cut(raw[start : state.begin], state, profile)  # for what is tolerated of the ISA itself
     return state
@@ -168,8 +173,18 @@ def _survey(raw: bytes, at: int, state: State, profile: Profile, last: bool) -> 
         _see(segment, state)
     if not last:
         return Portion(Opened(), at + used, _dumped(state))
+    for segment in segments[-1:]:
+        _judge_trailer(segment, state, profile)
     state.surveyed, state.open, state.controls = True, False, {}
     return Portion(Opened(), state.begin, _dumped(state))
+
+
+def _judge_trailer(segment: Elements, state: State, profile: Profile) -> None:
+    """Its faults that only warn; the door has refused it for others."""
+    found = trailer_faults([part.strip() for part in segment[1:]], state.header, len(state.groups), len(state.heard))
+    _, warned = weighed(found, profile)
+    state.warnings += told(warned)
+    state.warned += [fault.status for fault in warned]
 
 
 def _see(segment: Elements, state: State) -> None:
@@ -208,13 +223,14 @@ def _read(raw: bytes, at: int, state: State, profile: Profile, last: bool) -> Po
     used = len(raw) if last else _whole_sets(raw, state)
     if not used:
         return None
-    findings = Findings()
+    findings = Findings(profile.answers)
     _Reader(state, profile, findings).take(_cut(raw[:used], state, profile, last=last).segments, last=last)
     if not last:
         return Portion(findings.opened(), at + used, _dumped(state))
-    findings.take_content(len(state.groups), state.heard, state.strays)
+    findings.take_content(state.heard, state.strays)
     findings.warnings += state.warnings
-    return Portion(findings.opened(state.header, asks=not state.acknowledges), at + used, "", done=True)
+    opened = findings.opened(state.header, asks=not state.acknowledges, warned=state.warned)
+    return Portion(opened, at + used, "", done=True)
 
 
 class _Reader:
@@ -225,7 +241,7 @@ class _Reader:
         self.profile = profile
         self.findings = findings
         self.current: RawSet | None = None
-        self.judged = judge_envelopes([(one.start, one.trailer, one.sets) for one in state.groups])
+        self.judged = judge_envelopes([(one.start, one.trailer, one.sets) for one in state.groups], profile)
 
     def take(self, segments: Iterable[Elements], *, last: bool) -> None:
         for segment in segments:
@@ -255,7 +271,7 @@ class _Reader:
         state, one, self.current = self.state, self.current, None
         state.set += 1
         group, twice = self.judged[state.group - 1], state.groups[state.group - 1].twice
-        verdict = judge_set(one, group, twice, state.separators, self.profile.accepts)
+        verdict = judge_set(one, group, twice, state.separators, self.profile)
         self.findings.take_set(verdict, one.body, state.set, group, state.group)
         state.verdicts.append(_plain(verdict))
 
@@ -272,12 +288,14 @@ class _Reader:
 # --- verdicts as plain data ------------------------------------------------------------------------------------------
 def _plain(verdict: SetVerdict) -> list[Any]:
     """Without its tree."""
-    return [verdict.id, verdict.control, verdict.codes, [dataclasses.astuple(fault) for fault in verdict.faults]]
+    faults = [dataclasses.astuple(fault) for fault in verdict.faults]
+    return [verdict.id, verdict.control, verdict.codes, faults, verdict.version, verdict.tolerated, verdict.number]
 
 
 def _verdict(plain: list[Any]) -> SetVerdict:
-    id, control, codes, faults = plain
-    return SetVerdict(id, control, tuple(codes), tuple(map(_fault, faults)))
+    id, control, codes, faults, version, tolerated, number = plain
+    found = tuple(map(_fault, faults))
+    return SetVerdict(id, control, tuple(codes), found, version=version, tolerated=tolerated, number=number)
 
 
 def _fault(plain: list[Any]) -> SegmentFault:

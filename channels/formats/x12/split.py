@@ -71,7 +71,7 @@ def _stray(raw: bytes, code: str, text: str) -> Unit:
 def _unit(
     raw: bytes, begin: int, end: int, found: Interchange, warnings: tuple[str, ...], profile: Profile
 ) -> Unit:  # fmt: skip
-    refusal = judge(found, raw, profile)
+    refusal, _ = judge(found, raw, profile)
     return Unit(raw[begin:end], _facts(raw, found, warnings + found.warnings, refusal), refusal)
 
 

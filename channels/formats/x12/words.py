@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from channels.formats.x12.grammar import RELEASES, Composite, release
 from channels.formats.x12.groups import SetVerdict
@@ -10,7 +11,8 @@ from channels.formats.x12.match import SegmentFault
 from channels.formats.x12.standard.codes import ELEMENT_FAULTS, SEGMENT_FAULTS, SET_FAULTS
 from engine.errors import Refused
 
-_MOST_TOLD = 5
+TOLERATED: Final = "x12.tolerated"
+_MOST_TOLD: Final = 5
 
 
 def segment_words(id: str, position: str, code: str) -> str:
@@ -56,6 +58,13 @@ def fault_words(fault: SegmentFault) -> list[str]:
         )
         for found in fault.elements
     ]  # fmt: skip
+
+
+def tolerated_places(verdict: SetVerdict, place: str) -> list[str]:
+    """Warnings of faults that only warn, each with its place."""
+    found = [inner for fault in verdict.faults for inner in fault.element_places or (fault.place,)]
+    inner = [f"{TOLERATED} {place}/{one}" for one in found[:_MOST_TOLD]]
+    return inner if verdict.codes == ("5",) else [f"{TOLERATED} {place}", *inner]
 
 
 def refusal(verdict: SetVerdict, place: str) -> Refused:

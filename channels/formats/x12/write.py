@@ -6,18 +6,16 @@ holds a separator or a control character is refused rather than changed.
 
 from __future__ import annotations
 
-import codecs
 import datetime as dt
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from channels.formats.x12.elements import CONDITION, EXCLUDED, MISSING, ElementFault
-from channels.formats.x12.grammar import BASE, RELEASES, TransactionSet, release
+from channels.formats.x12.grammar import GROUPS, RELEASES, Loop, TransactionSet, release
 from channels.formats.x12.levels import LevelledSet
 from channels.formats.x12.match import SegmentFault, match
-from channels.formats.x12.separators import Elements, Repeats, Separators, simple_values, text_of
+from channels.formats.x12.separators import Elements, Repeats, simple_values, text_of
+from channels.formats.x12.style import Identity, Style, identity_of, style_of, unwritable
 from channels.formats.x12.tree import Group, place_of
 from channels.formats.x12.words import fault_words
 from engine.errors import Refused
@@ -25,44 +23,7 @@ from engine.message import Slot, Template
 from engine.plugin import Envelope, Enveloped, Node, TemplateKey
 
 _HINT: Final = "correct the document, the crosswalk or the mapping"
-_YAML: Final = "see `envelope:` in the partner's YAML"
 _STRUCTURAL: Final = frozenset({MISSING, CONDITION, EXCLUDED})
-_DEFAULTS: Final = {
-    "element": "*",
-    "component": ">",
-    "segment": "~",
-    "after_segment": "",
-    "standards_id": "U",
-    "version": "00401",
-    "acknowledgement_requested": "0",
-    "charset": "ascii",
-    "group_version": BASE,
-}
-
-
-class Identity(NamedTuple):
-    """kind, id: ISA05/06 or ISA07/08. group: GS02 or GS03."""
-
-    kind: str
-    id: str
-    group: str
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How a partner wants its interchanges written.
-
-    end: the segment terminator with the line end after it. guard: finds what no ASCII value may hold.
-    """
-
-    separators: Separators
-    end: bytes
-    guard: re.Pattern[str]
-    standards_id: str
-    version: str
-    acknowledgement_requested: str
-    charset: str
-    group_version: str
 
 
 def envelop(nodes: Sequence[Node], envelope: Envelope) -> Enveloped:
@@ -71,19 +32,20 @@ def envelop(nodes: Sequence[Node], envelope: Envelope) -> Enveloped:
     style = style_of(envelope.options)
     if envelope.type == "TA1":
         return _notes(nodes, envelope, style)
-    spoken = release(style.group_version)
+    version = _version(nodes, envelope.type, style)
+    spoken = release(version)
     definition = spoken.transaction_set(envelope.type) if spoken else None
     if definition is None or not nodes:
         raise Refused("x12.set", "there is no such X12 set to write", hint=_HINT)
-    ours = _identity(envelope.ours, "our", style)
-    theirs = _identity(envelope.theirs, "the partner's", style)
+    ours = identity_of(envelope.ours, "our", style)
+    theirs = identity_of(envelope.theirs, "the partner's", style)
     pair, interchange = _numbering(envelope)
     group = Slot(f"gs:{ours.group}>{theirs.group}", 0)
     sets = [_set(node, definition, f"{number:04d}", style) for number, node in enumerate(nodes, 1)]
     body = _joined(
         [
             *_isa(ours, theirs, envelope, style, interchange, asks=definition.group != "FA"),
-            *_around(_gs_head(definition, ours, theirs, envelope.at), group, ["X", style.group_version], style),
+            *_around(_gs_head(definition, ours, theirs, envelope.at), group, ["X", version], style),
             *(_render(segment, style) + style.end for one in sets for segment in one),
             *_around(["GE", str(len(sets))], group, [], style),
             *_around(["IEA", "1"], interchange, [], style),
@@ -94,12 +56,27 @@ def envelop(nodes: Sequence[Node], envelope: Envelope) -> Enveloped:
         body,
         control_id=(interchange,),
         keys=tuple(TemplateKey(kind, (slot,), pair) for kind, slot in (("interchange", interchange), ("group", group))),
-        refs=(
-            {}
-            if definition.group == "FA"
-            else {"997": (*about, b"/0001") if len(sets) == 1 else about, "TA1": (interchange,)}
-        ),
+        refs={} if definition.group == "FA" else _refs(interchange, (*about, b"/0001") if len(sets) == 1 else about),
     )
+
+
+def _version(nodes: Sequence[Node], type: str, style: Style) -> str:
+    """GS08: as the partner wants it; an acknowledgement is of the release it was made in."""
+    if GROUPS.get(type) != "FA":
+        return style.group_version
+    made = [name for name in RELEASES if (known := _root(name, type)) and any(node.loop is known for node in nodes)]
+    return style.group_version if style.group_version[:6] in made or not made else made[0]
+
+
+def _root(name: str, type: str) -> Loop | None:
+    spoken = release(name)
+    found = spoken.transaction_set(type) if spoken else None
+    return found.root if found else None
+
+
+def _refs(interchange: Slot, about: Template) -> dict[str, Template]:
+    """A 997 and a 999 speak of the group or set, a TA1 of the interchange."""
+    return {"997": about, "999": about, "TA1": (interchange,)}
 
 
 def _numbering(envelope: Envelope) -> tuple[str, Slot]:
@@ -110,7 +87,7 @@ def _numbering(envelope: Envelope) -> tuple[str, Slot]:
 
 def _notes(notes: Sequence[Node], envelope: Envelope, style: Style) -> Enveloped:
     """TA1s stand alone, without a group, and ask for none themselves (X12.5)."""
-    ours, theirs = _identity(envelope.ours, "our", style), _identity(envelope.theirs, "the partner's", style)
+    ours, theirs = identity_of(envelope.ours, "our", style), identity_of(envelope.theirs, "the partner's", style)
     pair, interchange = _numbering(envelope)
     body = _joined(
         [
@@ -122,56 +99,7 @@ def _notes(notes: Sequence[Node], envelope: Envelope, style: Style) -> Enveloped
     return Enveloped(body, control_id=(interchange,), keys=(TemplateKey("interchange", (interchange,), pair),))
 
 
-# --- the partner's agreement -----------------------------------------------------------------------------------------
-def style_of(options: Mapping[str, str]) -> Style:
-    """A partner's `envelope:` settings over the defaults. Raises Refused for what no envelope can have."""
-    told = {**_DEFAULTS, **options}
-    unknown = sorted(told.keys() - _DEFAULTS.keys())
-    if unknown:
-        raise Refused("x12.separators", f"the partner's envelope has the unknown setting '{unknown[0]}'", hint=_YAML)
-    repeats = told["version"] >= "00402" and not told["standards_id"].isalnum()
-    separators = Separators(
-        told["element"], told["component"], told["segment"], told["standards_id"] if repeats else ""
-    )  # fmt: skip
-    if separators.fault() or told["after_segment"].strip("\r\n") or len(told["standards_id"]) != 1:
-        raise Refused("x12.separators", "the partner's envelope has separators that cannot serve", hint=_YAML)
-    if (
-        not _known_charset(told["charset"])
-        or len(told["version"]) != 5
-        or told["acknowledgement_requested"] not in {"0", "1"}
-    ):
-        raise Refused("x12.envelope", "the partner's envelope has an impossible setting", hint=_YAML)
-    end = (separators.segment + told["after_segment"]).encode()
-    guard = re.compile(rf"[\x00-\x1f\x7f{re.escape(separators.all + separators.repetition)}]")
-    return Style(
-        separators,
-        end,
-        guard,
-        told["standards_id"],
-        told["version"],
-        told["acknowledgement_requested"],
-        told["charset"],
-        told["group_version"],
-    )
-
-
-def _known_charset(name: str) -> bool:
-    try:
-        return bool(codecs.lookup(name))
-    except LookupError:
-        return False
-
-
-def _identity(side: Mapping[str, str], whose: str, style: Style) -> Identity:
-    kind, _, id = side.get("isa", "").partition(":")
-    group = side.get("gs", "") or id.rstrip()
-    fits = len(kind) == 2 and 1 <= len(id) <= 15 and 2 <= len(group) <= 15
-    if not fits or any(_unwritable(text, style) for text in (kind, id, group)):
-        text = f"{whose} identity cannot be written as QUALIFIER:ID in this envelope"
-        raise Refused("x12.identity", text, place="ISA", hint="see `identity:` in the partner's YAML")
-    return Identity(kind, id, group)
-
-
+# --- envelopes -------------------------------------------------------------------------------------------------------
 def _isa(ours: Identity, theirs: Identity, envelope: Envelope, style: Style, control: Slot, *, asks: bool) -> Template:
     """asks: for a TA1, if the partner's envelope says so; an acknowledgement never does."""
     parties = [ours.kind, ours.id.ljust(15), theirs.kind, theirs.id.ljust(15)]
@@ -192,7 +120,7 @@ def _set(node: Group, definition: TransactionSet, number: str, style: Style) -> 
         raise Refused("x12.set", f"what was written is no {definition.id}", hint=_HINT)
     if isinstance(node, LevelledSet):
         node.number()
-    body = [_trimmed(segment) for segment in _filled(node)]
+    body = [_trimmed(_without_bad_copy(segment, style)) for segment in _filled(node)]
     _count_lines(node, definition.counted, body)
     root, faults = match(body, definition)
     if not _is_plain(body, style):
@@ -201,6 +129,12 @@ def _set(node: Group, definition: TransactionSet, number: str, style: Style) -> 
     if faults:
         raise _refused(faults[0])
     return [["ST", definition.id, number], *body, ["SE", str(len(body) + 2), number]]
+
+
+def _without_bad_copy(segment: Elements, style: Style) -> Elements:
+    """AK404 and IK404 copy what a partner sent; what this envelope cannot carry is left out."""
+    copied = segment[0] in {"AK4", "IK4"} and len(segment) > 4
+    return segment[:4] if copied and unwritable(segment[4], style) else segment
 
 
 def _is_of(node: Group, definition: TransactionSet) -> bool:
@@ -260,22 +194,9 @@ def _is_plain(body: Iterable[Elements], style: Style) -> bool:
 def _check_characters(group: Group, segment: Elements, style: Style) -> None:
     for position, value in enumerate(segment[1:], 1):
         for _, component, part in simple_values(value):
-            if why := _unwritable(part, style):
+            if why := unwritable(part, style):
                 where = place_of(group, segment, position, component)
                 raise Refused("x12.value", f"{why}, and X12 cannot escape it", place=where, hint=_HINT)
-
-
-def _unwritable(value: str, style: Style) -> str:
-    """Why a value cannot stand in these bytes; empty when it can."""
-    if value.isascii() and style.guard.search(value) is None:
-        return ""
-    try:
-        encoded = value.encode(style.charset)
-    except UnicodeEncodeError:
-        return f"the value has a character outside {style.charset}"
-    if any(mark.encode() in encoded for mark in style.separators.all + style.separators.repetition):
-        return "the value holds a separator of this partner's envelope"
-    return "" if value.isprintable() else "the value holds a control character"
 
 
 def _refused(fault: SegmentFault) -> Refused:

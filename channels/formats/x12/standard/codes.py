@@ -51,6 +51,11 @@ SEGMENT_FAULTS: Final = {
     "6": "segment is not part of this set",
     "7": "segment out of order",
     "8": "segment has element faults",
+    "I4": "segment there that the guide does not use",
+    "I6": "segment missing that another requires",
+    "I7": "loop occurs too rarely",
+    "I8": "segment occurs too rarely",
+    "I9": "segment there that the guide does not use beside another",
 }
 
 # AK403: what is wrong with an element.
@@ -67,6 +72,12 @@ ELEMENT_FAULTS: Final = {
     "10": "element excluded by another",
     "12": "too many repetitions",
     "13": "too many components",
+    "I6": "code value that the guide does not use",
+    "I9": "element missing that another requires",
+    "I10": "element there that the guide does not use",
+    "I11": "too few repetitions",
+    "I12": "value not of the form that the guide wants",
+    "I13": "element there that the guide does not use beside another",
 }
 
 # AK502: what is wrong with a transaction set.
@@ -78,7 +89,18 @@ SET_FAULTS: Final = {
     "5": "one or more segments in error",
     "6": "transaction set id missing or wrong",
     "7": "transaction set control number missing or wrong",
+    "8": "authentication key name unknown",
+    "9": "encryption key name unknown",
+    "10": "security service not available",
+    "11": "security recipient unknown",
+    "12": "length wrong after encryption",
+    "13": "message authentication failed",
+    "15": "security originator unknown",
+    "16": "syntax wrong after decryption",
+    "17": "security not supported",
     "23": "transaction set control number not unique in the group",
+    "I5": "one or more segments in error against the guide",
+    "I6": "the guide's version (ST03) is not supported",
 }
 
 # AK905: what is wrong with a functional group.
@@ -89,7 +111,20 @@ GROUP_FAULTS: Final = {
     "4": "control numbers of GS and GE differ",
     "5": "number of sets in GE does not match",
     "6": "group control number is malformed",
+    "10": "authentication key name unknown",
+    "11": "encryption key name unknown",
+    "12": "security service not available",
+    "13": "security recipient unknown",
+    "14": "security originator unknown",
+    "15": "syntax wrong after decryption",
+    "16": "security not supported",
+    "17": "length wrong after encryption",
+    "18": "message authentication failed",
     "19": "group control number not unique in the interchange",
+    "23": "end of security (S3E) missing",
+    "24": "start of security (S3S) missing",
+    "25": "end of security (S4E) missing",
+    "26": "start of security (S4S) missing",
 }
 
 # TA105, the words our refusals of an interchange use too.
