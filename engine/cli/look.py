@@ -79,24 +79,25 @@ def _row(found: Any) -> dict[str, Any]:
 
 
 @click.command()
-@click.option("--overdue", is_flag=True, help="Only those whose time is over.")
+@click.option("--overdue", is_flag=True, help="Only those whose time is over, with whom to call.")
+@click.option("--partner", default="", help="Only those of this partner.")
 @click.option("--limit", default=100, show_default=True)
 @output_options
-def acks(overdue: bool, limit: int, form: str | None) -> None:
-    """List acknowledgements still awaited from partners, earliest due first."""
-    at_once(_acks(overdue, limit, form))
+def acks(overdue: bool, partner: str, limit: int, form: str | None) -> None:
+    """List what partners still owe us: which acknowledgement, by when, and how far what was sent has come."""
+    from engine.cli.people import contacts
 
-
-async def _acks(overdue: bool, limit: int, form: str | None) -> None:
-    from engine import ids
-
-    async with reader() as store:
-        rows = await store.awaited(overdue_at=ids.now() if overdue else 0, limit=limit + 1)
-    told = [
-        {"partner": row.partner, "kind": row.kind, "of": row.ref, "state": row.state, "due": instant(row.due_at),
-         "message": f"M{row.message}"}
-        for row in rows[:limit]
-    ]  # fmt: skip
-    show(told, form, ("partner", "kind", "of", "state", "due", "message"))
+    rows = at_once(_owed(overdue, partner, limit + 1))
+    called = {name: contacts(name) for name in {row["partner"] for row in rows[:limit] if row["late"]}}
+    rows = [{**row, "contacts": called.get(row["partner"], {}) if row["late"] else {}} for row in rows]
+    columns = ("partner", "kind", "of", "state", "due", "message", "sent", "number", "reached")
+    show(rows[:limit], form, (*columns, "contacts") if overdue else columns)
     if len(rows) > limit:
         talk(f"more than {limit}; raise --limit")
+
+
+async def _owed(overdue: bool, partner: str, limit: int) -> list[dict[str, Any]]:
+    from engine import acks, ids
+
+    async with reader() as store:
+        return await acks.ledger(store, now=ids.now(), overdue=overdue, partner=partner, limit=limit)

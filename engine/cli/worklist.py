@@ -61,7 +61,9 @@ def show_(name: str, form: str | None) -> None:
     if not rows:
         talk(f"there is no exception {name}")
         sys.exit(5)
-    rows[0]["contacts"] = _contacts(rows[0]["context"].get("partner", ""))
+    from engine.cli.people import contacts
+
+    rows[0]["contacts"] = contacts(rows[0]["context"].get("partner", ""))
     show_one(rows[0], form)
     if form in {None, "table", "wide"}:
         known, code = rows[0]["id"], rows[0]["code"]
@@ -131,21 +133,6 @@ async def _planned(names: list[str], force: bool) -> list[str]:
 
     async with reader() as store:
         return (await worklist.plan(store, names, force=force)).told
-
-
-def _contacts(partner: str) -> dict[str, str]:
-    """Whom to call at the partner it is about. A site that cannot be read keeps no exception from being shown."""
-    import os
-
-    from engine import wiring
-    from engine.positions import Findings
-    from engine.site.effective import effective_tree
-    from engine.site.reference import site_root
-    from engine.site.source import read_source
-
-    tree = effective_tree(read_source(site_root(os.environ), Findings()), partner, wiring.registry())
-    told = tree.get("contacts") if tree else None
-    return {name: str(one.value) for name, one in told.items() if isinstance(one.value, str)} if told else {}
 
 
 def _fits(row: dict[str, Any], code: str, partner: str) -> bool:

@@ -248,9 +248,17 @@ class StoreReader(Protocol):
     async def exceptions(
         self, *, state: str = "open", ids: Sequence[int] = (), limit: int = 100, before: int = 0
     ) -> list[ExceptionRecord]: ...
-    async def awaited(self, *, overdue_at: int = 0, limit: int = 100, ids: Sequence[int] = ()) -> list[Awaited]:
-        """Acknowledgements still awaited; with overdue_at, those due before it (already marked overdue included); with
-        ids, just these, whatever became of them."""
+    async def awaited(
+        self, *, overdue_at: int = 0, partner: str = "", limit: int = 100, ids: Sequence[int] = ()
+    ) -> list[Awaited]:
+        """Acknowledgements that have not come for what its receiver has, the earliest due first: awaited or overdue.
+
+        overdue_at: those due before it. ids: just these, whatever became of them.
+        """
+        ...
+
+    async def acknowledgements(self, deliveries: Sequence[int]) -> list[Awaited]:
+        """All that were ever awaited for some deliveries."""
         ...
 
     async def missed(self, *, partner: str = "") -> list[Missed]:

@@ -283,15 +283,12 @@ ORDER BY 1, 2
 
 -- name: awaited
 SELECT id, delivery, message, partner, kind, ref, state, code, due_at, settled_at, by, created_at FROM acknowledgements
-WHERE state IN ('awaited', 'overdue') AND state = 'awaited' AND due_at > 0 ORDER BY due_at LIMIT :limit
+WHERE state IN ('awaited', 'overdue') AND due_at > 0 AND (:partner = '' OR partner = :partner)
+  AND (:overdue_at = 0 OR due_at < :overdue_at) ORDER BY due_at LIMIT :limit
 
 -- name: acknowledgements_by_id
 SELECT id, delivery, message, partner, kind, ref, state, code, due_at, settled_at, by, created_at FROM acknowledgements
 WHERE id IN (SELECT value FROM json_each(?))
-
--- name: overdue
-SELECT id, delivery, message, partner, kind, ref, state, code, due_at, settled_at, by, created_at FROM acknowledgements
-WHERE state IN ('awaited', 'overdue') AND due_at > 0 AND due_at < :overdue_at ORDER BY due_at LIMIT :limit
 
 -- name: exceptions_open
 SELECT id, code, text, place, context, state, message, delivery, opened_at, resolved_at, reason FROM exceptions

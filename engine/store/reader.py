@@ -113,8 +113,13 @@ class Reader:
     ) -> list[ExceptionRecord]:
         return await self.read(reading.exceptions, state, ids, limit, before)
 
-    async def awaited(self, *, overdue_at: int = 0, limit: int = 100, ids: Sequence[int] = ()) -> list[Awaited]:
-        return await self.read(reading.awaited, overdue_at, limit, ids)
+    async def awaited(
+        self, *, overdue_at: int = 0, partner: str = "", limit: int = 100, ids: Sequence[int] = ()
+    ) -> list[Awaited]:
+        return await self.read(reading.awaited, overdue_at, partner, limit, ids)
+
+    async def acknowledgements(self, deliveries: Sequence[int]) -> list[Awaited]:
+        return await self.read(reading.acknowledgements, deliveries)
 
     async def missed(self, *, partner: str = "") -> list[Missed]:
         return await self.read(reading.missed, partner)

@@ -227,12 +227,15 @@ def facts(con: sqlite3.Connection, needs: Sequence[AwaitedNeed]) -> list[tuple[A
     return [tuple(spoken) for spoken in found]
 
 
-def awaited(con: sqlite3.Connection, overdue_at: int, limit: int, wanted: Sequence[int]) -> list[Awaited]:
+def awaited(con: sqlite3.Connection, overdue_at: int, partner: str, limit: int, wanted: Sequence[int]) -> list[Awaited]:
     if wanted:
         return [Awaited(*row) for row in rows(con, "acknowledgements_by_id", ids(wanted))]
-    if overdue_at:
-        return [Awaited(*row) for row in rows(con, "overdue", {"overdue_at": overdue_at, "limit": limit})]
-    return [Awaited(*row) for row in rows(con, "awaited", {"limit": limit})]
+    values = {"overdue_at": overdue_at, "partner": partner, "limit": limit}
+    return [Awaited(*row) for row in rows(con, "awaited", values)]
+
+
+def acknowledgements(con: sqlite3.Connection, deliveries: Iterable[int]) -> list[Awaited]:
+    return [Awaited(*row) for row in rows(con, "acknowledgements_of", ids(deliveries))]
 
 
 def missed(con: sqlite3.Connection, partner: str) -> list[Missed]:

@@ -76,7 +76,10 @@ def test_a_deadline_counts_from_the_delivery_and_falls_due_once(make: Make) -> N
         await commit(store, Outcome(late, settles=(overdue,), exceptions=(NewException("ack.overdue", "no 997"),)))
         assert await store.pull("deadline", 10) == []
         assert [a.state for a in await store.awaited(overdue_at=clock.now + 1)] == ["overdue"]
-        assert [a.kind for a in await store.awaited()] == ["855"]
+        assert [(a.kind, a.state) for a in await store.awaited()] == [("997", "overdue"), ("855", "awaited")]
+        assert await store.awaited(partner="bravo_medical") == []
+        assert [a.kind for a in await store.awaited(partner="acme_surgical", limit=1)] == ["997"]
+        assert [a.kind for a in await store.acknowledgements([work.subject])] == ["997", "855"]
 
     on(make, test)
 
