@@ -90,6 +90,13 @@ def why_not_bound(listen: str) -> str:
     return why_not_bound(listen)
 
 
+def reach(config: ConnectionConfig) -> tuple[bool, str] | None:
+    """Whether a connection leads anywhere now, in words, without sending; None where that cannot be tried."""
+    from channels import probe
+
+    return probe.reach(config.options)
+
+
 def frame_mllp(raw: bytes) -> bytes:
     from channels.wire.mllp import frame
 

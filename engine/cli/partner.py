@@ -105,6 +105,21 @@ def _table(word: str) -> tuple[str, bytes]:
     return table, Path(file).read_bytes()
 
 
+@partner.command("test")
+@click.argument("name")
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@output_options
+def test_(name: str, files: tuple[Path, ...], form: str | None) -> None:
+    """Try a partner without daemon or store: its file, its connections, and messages of every kind in both ways.
+
+    FILES are what the partner sent, or what was sent to it by an engine before; without any, the examples of its
+    mappings serve. Nothing is sent. Exit 1 when a rule did not hold.
+    """
+    from engine.cli.partner_certify import try_partner
+
+    sys.exit(try_partner(name, {str(path): path.read_bytes() for path in files}, form))
+
+
 @partner.command("certify")
 @click.argument("name")
 @click.option("--report", "folder", type=click.Path(path_type=Path, file_okay=False), help="Folder for the report.")

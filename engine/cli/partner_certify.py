@@ -6,6 +6,7 @@ import datetime as dt
 import getpass
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,21 @@ def _version() -> str:
         return f"hilum {version('hilum')}"
     except PackageNotFoundError:
         return "hilum"
+
+
+# --- test ------------------------------------------------------------------------------------------------------------
+def try_partner(name: str, files: dict[str, bytes], form: str | None) -> int:
+    """Returns the exit code: 0, or 1 when a rule did not hold."""
+    from engine import ids, wiring
+    from engine.onboarding.trial import Trial
+    from engine.onboarding.verdict import passed
+
+    _, source = _source(name)
+    verdicts = Trial(source, name, wiring.registry(), os.environ, ids.now()).run(files, wiring.reach)
+    show([one.as_data() for one in verdicts], form, _COLUMNS)
+    counts = Counter(one.result for one in verdicts)
+    talk(f"{name}: {', '.join(f'{count} {result}' for result, count in counts.items())}; nothing was sent")
+    return 0 if passed(verdicts) else 1
 
 
 # --- go-live ---------------------------------------------------------------------------------------------------------

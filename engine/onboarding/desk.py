@@ -96,19 +96,27 @@ class Desk:
         return b"".join(parts)
 
     # --- hearing -------------------------------------------------------------------------------------------------
-    def hear(self, raw: bytes) -> list[Heard]:
-        """Take bytes as the partner's listener would: one result for each message found in them."""
+    def hear(self, raw: bytes, type: str = "") -> list[Heard]:
+        """Take bytes as the partner's listener would: one result for each message found in them.
+
+        type: as the way in tells it, where the bytes do not.
+        """
         listener = self._listener()
-        profile = self.planner.profile(self.partner.name, listener, "")
-        return [self._take(unit, listener) for unit in self._format().split(raw, profile)]
+        profile = self.planner.profile(self.partner.name, listener, type)
+        units = self._format(type).split(raw, profile)
+        return [self._take(unit._replace(facts=unit.facts._replace(type=unit.facts.type or type)), listener)
+                for unit in units]  # fmt: skip
 
     def _listener(self) -> str:
         """The door of this partner that takes files; any name serves where it has none yet."""
         names = (name for name, config in self.site.listeners.items() if config.partner == self.partner.name)
         return next(names, self.partner.name)
 
-    def _format(self) -> Format:
-        return self.planner.format(next((a.format for a in self.partner.agreements if a.format), "x12"))
+    def _format(self, type: str) -> Format:
+        """That of the agreement about this type, or else the partner's first."""
+        agreement = self.partner.incoming(type)
+        formats = [agreement.format] if agreement else [a.format for a in self.partner.agreements if a.format]
+        return self.planner.format(next(iter(formats), "x12"))
 
     def _take(self, unit: Unit, channel: str) -> Heard:
         facts = unit.facts

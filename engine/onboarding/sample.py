@@ -5,16 +5,16 @@ No word is invented: where a table has no row, the order cannot be written, and 
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import itertools
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from canonical import PurchaseOrder
+from canonical import Document, PurchaseOrder
 from engine.site.crosswalks import Search
 from engine.site.model import Partner, Site
 from engine.site.samples import example_files
@@ -66,12 +66,23 @@ def enterprise_words(partner: Partner, crosswalk: str, day: str) -> list[str]:
     return list(dict.fromkeys(entry.ours for entry in plain or holding))
 
 
-def _example(site: Site, partner: Partner) -> dict[str, Any]:
-    agreement = partner.outgoing(PurchaseOrder.TYPE)
-    files = example_files(Path(site.root), agreement.mapping) if agreement and site.root else {}
+def documents_of(site: Site, mapping: str) -> list[tuple[str, Document]]:
+    """The documents that a mapping's examples show, each with the example's name; none that is no such document."""
+    files = example_files(Path(site.root), mapping) if site.root else {}
+    found: list[tuple[str, Document]] = []
     for name in sorted(files):
         if name.count(".") == 1 and name.endswith(".json"):
-            plain = json.loads(files[name])
-            first: Any = plain[0] if isinstance(plain, Sequence) and plain else plain
-            return {key: _NOTE if key == "note" else value for key, value in first.items() if key not in _OWN}
+            with contextlib.suppress(ValueError):  # what is wrong with an example, `hilum check` says
+                plain = json.loads(files[name])
+                listed = plain if isinstance(plain, list) else [plain]
+                model = site.mappings[mapping].model
+                found += [(name.removesuffix(".json"), model.from_json(json.dumps(one))) for one in listed]
+    return found
+
+
+def _example(site: Site, partner: Partner) -> dict[str, Any]:
+    agreement = partner.outgoing(PurchaseOrder.TYPE)
+    for _, document in documents_of(site, agreement.mapping) if agreement else ():
+        plain: dict[str, Any] = json.loads(document.to_json())
+        return {key: _NOTE if key == "note" else value for key, value in plain.items() if key not in _OWN}
     return {}

@@ -195,3 +195,73 @@ def as_test(raw: bytes, control: int) -> bytes:
     """The simulated supplier's live interchange as test traffic, under another number."""
     old = raw.split(b"*")[13]
     return raw.replace(b"*P*>", b"*T*>", 1).replace(old, b"%09d" % control)
+
+
+ANSWER = """\
+ISA*00*          *00*          *01*081234567      *ZZ*NORTHHEALTH    *261121*0945*U*00401*000000502*0*P*>~
+GS*PR*081234567*NORTHHEALTH*20261121*0945*502*X*004010~
+ST*855*0001~
+BAK*00*AC*4501999002*20261121****SO-77*20261121~
+PO1*1*10*BX*233.1**IN*NH-10003*VN*ASX-2201-L~
+ACK*IA*10*BX*068*20261123~
+CTT*1~
+SE*6*0001~
+GE*1*502~
+IEA*1*000000502~
+"""
+
+
+def tried(stage: Scene, *words: str, code: int = 0) -> list[dict[str, str]]:
+    rows: list[dict[str, str]] = json.loads(stage.verb("partner", "test", *words, "--json", code=code).stdout)
+    return rows
+
+
+def test_a_trial_needs_no_daemon_and_sends_nothing(tmp_path: Path) -> None:
+    site = copy_site(tmp_path / "site")
+    with scene(tmp_path, site=site) as stage:
+        new(stage)
+        rows = tried(stage, "delta_medical")
+        assert {row["result"] for row in rows} <= {"ok", "warning"}
+        assert {row["case"] for row in rows} >= {"file", "connection", "850 emergency", "855 in_parts"}
+        assert not stage.home.exists()
+        # The erp is not there, and its file is wrong, each told at its place.
+        down = [row for row in tried(stage, "erp", code=1) if row["result"] == "FAILED"]
+        assert [(row["case"], row["place"]) for row in down] == [("connection", "erp")]
+        file = site / "partners" / "delta_medical.yaml"
+        file.write_text(file.read_text().replace("delta_medical_units", "delta_medical_unit"))
+        (wrong,) = tried(stage, "delta_medical", code=1)
+        assert (wrong["result"], wrong["place"].rpartition(":")[0]) == ("FAILED", "partners/delta_medical.yaml:21")
+        assert "did you mean" in wrong["text"]
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with scene(tmp_path, site=copy_site(tmp_path / "site")) as stage:
+        (stage.home / "exchange").mkdir(parents=True)
+        (stage.home / "exchange" / "acme_surgical").write_text("a file where a folder should be")
+        told = {row["rule"]: row["result"] for row in tried(stage, "acme_surgical", code=1)}
+        assert told["the live connection can be reached"] == "FAILED"
+        assert told["the test connection can be reached"] == "ok"
+
+
+def test_samples_of_either_side_are_judged_at_their_place(tmp_path: Path) -> None:
+    site = copy_site(tmp_path / "site")
+    with scene(tmp_path, site=site) as stage:
+        good = ANSWER.encode()
+        ours = good.replace(b"*01*081234567      *ZZ*NORTHHEALTH    *", b"*ZZ*NORTHHEALTH    *01*081234567      *")
+        files = {
+            "good": (good, 0, "ok", ""),
+            "date": (good.replace(b"068*20261123", b"068*20261323"), 1, "FAILED", "ST[1]/PO1[1]/ACK[1]/ACK05"),
+            "unit": (good.replace(b"BX*233", b"CS*233"), 1, "FAILED", "PO1[1]/PO103"),  # CS is a code, and in no table
+            "other": (good.replace(b"081234567      ", b"089999999      "), 1, "FAILED", "ISA06"),
+            "ours": (ours, 1, "FAILED", "ST[1]"),  # we send no 855
+            "none": (b"no interchange", 1, "FAILED", "ISA"),
+            "empty": (b"", 1, "FAILED", ""),
+        }
+        for name, (raw, code, result, place) in files.items():
+            path = tmp_path / name
+            path.write_bytes(raw)
+            rows = [row for row in tried(stage, "acme_surgical", str(path), code=code) if row["case"] == str(path)]
+            assert (rows[0]["result"], rows[0]["place"]) == (result, place), (name, rows)
+        answer = next(row for row in tried(stage, "acme_surgical", str(tmp_path / "date"), code=1)
+                      if row["rule"] == "what we would answer")  # fmt: skip
+        assert "AK4*5*373*8*20261323" in answer["text"]
