@@ -42,7 +42,7 @@ class Way:
         self._envelop = format.envelop
         self._kind = (mapping.header.get("message") if mapping else None) or agreement.type
         identity = partner.identity
-        self._rest = (identity.usage, identity.ours, identity.theirs, partner.envelope)
+        self._rest = (identity.usage, identity.ours, identity.theirs, partner.envelope, agreement.guide)
 
     def render(self, document: Document, uid: str, moment: Moment) -> Rendered:
         assert self._mapping is not None

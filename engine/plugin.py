@@ -116,6 +116,30 @@ class Structure(Protocol):
         ...
 
 
+class Narrowing(NamedTuple):
+    """One rule of a partner's guide. path: as mappings name places. 0 and empty: as the standard has it.
+
+    use: `required` or `never`. most: how often. codes: the only ones. least, longest: length in characters.
+    source: file:line:column of the rule.
+    """
+
+    path: str
+    use: str = ""
+    most: int = 0
+    codes: tuple[str, ...] = ()
+    least: int = 0
+    longest: int = 0
+    source: str = ""
+
+
+class Guide(Protocol):
+    """What a partner narrows of a structure; a format judges by those of a Profile and an Envelope."""
+
+    @property
+    def type(self) -> str: ...  # the message type it is for: `850`
+    def add(self, rule: Narrowing) -> None: ...  # raises PathError
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What is agreed with a sender, as far as reading its envelope needs it.
@@ -130,6 +154,7 @@ class Profile:
     tolerates: faults that only warn, by the element and code of the answer that would tell them (`AK502 4`).
     whole:    types of which a group stands only if all its sets do.
     answers:  the functional acknowledgements it gets (`997`), each with the release it wants, empty for the group's.
+    guides:   what this sender narrows, by message type.
     """
 
     partner: str = ""
@@ -144,6 +169,7 @@ class Profile:
     tolerates: frozenset[str] = frozenset()
     whole: frozenset[str] = frozenset()
     answers: Mapping[str, str] = field(default_factory=dict)
+    guides: Mapping[str, Guide] = field(default_factory=dict)
 
 
 class Part(NamedTuple):
@@ -197,6 +223,7 @@ class Envelope(NamedTuple):
 
     type: the partner's word for what is sent (`850`, `OMS^O05^OMS_O05`). id: unique and stable, for MSH-10.
     at:   in the partner's zone. options: the partner's `envelope:` settings (separators, versions ...).
+    guide: what the receiver narrows of this type.
     """
 
     type: str
@@ -206,6 +233,7 @@ class Envelope(NamedTuple):
     ours: Mapping[str, str] = _NOTHING
     theirs: Mapping[str, str] = _NOTHING
     options: Mapping[str, str] = _NOTHING
+    guide: Guide | None = None
 
 
 class TemplateKey(NamedTuple):
@@ -249,6 +277,15 @@ class Format(Protocol):
 
     def envelop(self, nodes: Sequence[Node], envelope: Envelope) -> Enveloped:
         """Wrap written trees. Raises Refused at the place of a value the format cannot carry."""
+        ...
+
+
+@runtime_checkable
+class Guided(Protocol):
+    """A format whose messages a partner's guide can narrow."""
+
+    def guide(self, header: Mapping[str, str]) -> Guide:
+        """One without rules, from the guide's header keys (`set`, `release`). Raises PathError."""
         ...
 
 

@@ -23,4 +23,5 @@ def profile_for(partner: Partner, *, listener: ListenerConfig | None = None, typ
         tolerates=partner.tolerates,
         whole=frozenset(agreement.type for agreement in incoming if agreement.group == "whole"),
         answers={agreement.type: agreement.release for agreement in outgoing if agreement.type in FUNCTIONAL},
+        guides={a.type: a.guide for a in partner.agreements if a.direction == "in" and a.guide is not None},
     )

@@ -1,7 +1,7 @@
 """A folder of YAML -> one immutable `Site`, or every mistake of every file at once. Opens no port, and makes no folder
 but that of large tables, when it is asked to keep them.
 
-The order is that of what refers to what: mappings and tables, connections, partners, listeners, routes.
+The order is that of what refers to what: mappings, tables and guides, connections, partners, listeners, routes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from engine.positions import Finding, Findings, Mark, Tree
 from engine.site.bulk import Bulk, sweep
 from engine.site.endpoints import Connection, check_format, check_ports, read_connection, read_listener
 from engine.site.fit import fit, place_of
+from engine.site.guides import read_guides
 from engine.site.loading import Loading
 from engine.site.model import ConnectionConfig, ListenerConfig, Site
 from engine.site.partners import Described, Shelf, check_identities, check_traffic, read_partner
@@ -110,7 +111,8 @@ def _build(
     connections, connection_names = _connections(source, loading)
     tables = read_tables(source, loading.home, findings, keep=keep)
     zone = ZoneInfo(engine.zone) if engine else ZoneInfo("UTC")
-    shelf = Shelf(mappings, mapping_names, tables, connections, connection_names, zone)
+    guides, guide_names = read_guides(source, loading)
+    shelf = Shelf(mappings, mapping_names, tables, connections, connection_names, zone, guides, guide_names)
     described, partner_names = _partners(source, shelf, loading)
     check_identities(described, loading)
     check_traffic(described, loading)

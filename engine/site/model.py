@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from engine.options import ListenerOptions, Options
+from engine.plugin import Guide
 from engine.site.crosswalks import Search
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Agreement:
     reply: the type under which an answer's body on the same connection is read.
     options: the sender's words for this document (`path: /requisitions`).
     group: `whole` when a functional group with a bad set of this type is refused whole. release: of our 997s.
+    guide: what the partner narrows of it.
     """
 
     partner: str
@@ -81,6 +83,7 @@ class Agreement:
     options: Mapping[str, str] = field(default_factory=dict)
     group: str = ""
     release: str = ""
+    guide: Guide | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from engine.plugin import Guide
 from engine.positions import Mark, Tree, did_you_mean
 from engine.site.crosswalks import Table, directions
 from engine.site.endpoints import Connection, read_inline
@@ -27,7 +28,7 @@ _BLOCKS: Final = {"live": "live", "testing": "test", "draft": "test"}
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """What partners refer to. mapping_names: also of those that did not compile, which are findings already."""
+    """What partners refer to. mapping_names, guide_names: also of those that are wrong, which are findings already."""
 
     mappings: Mapping[str, CompiledMapping]
     mapping_names: frozenset[str]
@@ -35,6 +36,8 @@ class Shelf:
     connections: Mapping[str, Connection]
     connection_names: frozenset[str]
     zone: ZoneInfo
+    guides: Mapping[str, Guide]
+    guide_names: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ class _Reading:
             name = self._own_connection(type, entry) or named
             used = connection if name == named else self.shelf.connections.get(name)
             directions = ("in", "out") if entry.direction == "both" else (entry.direction,)
+            guide = self._guide(type, entry)
             if mapping:
                 self._check_mapping(type, mapping, directions)
             if "out" in directions:
@@ -156,6 +160,7 @@ class _Reading:
                     entry.send if out else {},
                     entry.group if not out else "",
                     entry.release if out else "",
+                    guide,
                 )
 
     def _check_way_out(self, type: str, name: str, used: Connection | None) -> None:
@@ -180,6 +185,17 @@ class _Reading:
         if not self.loading.known("CFG304", "mapping", entry.mapping, self.shelf.mapping_names, mark):
             return None
         return self.shelf.mappings.get(entry.mapping)
+
+    def _guide(self, type: str, entry: AgreementEntry) -> Guide | None:
+        """The guide of an agreement, which must be for its message type."""
+        name = entry.guide.removeprefix("guides/")
+        mark = self._place("documents", type, "guide")
+        if not name or not self.loading.known("CFG351", "guide", name, self.shelf.guide_names, mark):
+            return None
+        guide = self.shelf.guides.get(name)
+        if guide is not None and guide.type != type:
+            self.loading.error("CFG352", f"guide {name} is for {guide.type}, not for {type}", mark)
+        return guide
 
     def _check_mapping(self, type: str, mapping: CompiledMapping, directions: tuple[str, ...]) -> None:
         """A mapping must go the agreement's way, be for its message type, and find its tables with the partner."""

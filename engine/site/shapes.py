@@ -15,6 +15,7 @@ from engine.positions import did_you_mean
 from engine.site.fit import Duration
 
 NAME: Final = r"^[a-z][a-z0-9_]{0,63}$"
+GUIDE: Final = r"^((guides/)?[a-z][a-z0-9_]{0,63})?$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 LINE: Final = r"^[^\r\n]*$"
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=LINE)]
@@ -145,6 +146,7 @@ class AgreementEntry(Shape):
     send: dict[Name, Line] = Field({}, description="words for the sender, such as `path`")
     group: Literal["parts", "whole"] = Field("parts", description="X12: whether a group stands only if all its sets do")
     release: Literal["", "004010", "005010"] = Field("", description="X12: release of our 997s; the group's, if empty")
+    guide: Annotated[str, StringConstraints(pattern=GUIDE)] = Field("", description="a file of guides that narrows it")
 
 
 class Tolerance(Shape):
@@ -202,10 +204,43 @@ class PartnerFile(Shape):
     charset: Line = ""
 
 
+# --- guides/NAME.yaml ------------------------------------------------------------------------------------------------
+def _rule(value: object) -> object:
+    return {"use": value} if isinstance(value, str) else value
+
+
+def _length(value: object) -> object:
+    return value if isinstance(value, list) else [0, value]
+
+
+Size = Annotated[int, Field(ge=0, le=100_000)]
+
+
+class Rule(Shape):
+    """What a guide says of one place; what it leaves out stays as the standard has it."""
+
+    use: Literal["required", "never", ""] = Field("", description="required: it must be there; never: it must not")
+    most: Size = Field(0, description="how often a segment or loop may occur")
+    codes: list[Line] = Field([], description="the only codes an element may have")
+    length: Annotated[tuple[Size, Size], BeforeValidator(_length, json_schema_input_type=int | tuple[int, int])] = (
+        Field((0, 0), description="longest length of an element, or [least, longest]")
+    )
+
+
+class GuideFile(Shape):
+    apiVersion: str
+    description: str = Field("", max_length=2_000, description="whose guide it is, and which edition")
+    format: Name = "x12"
+    set: Line = Field("", description="X12: the transaction set")
+    release: Line = Field("004010", description="X12: the release")
+    rules: dict[Line, Annotated[Rule, BeforeValidator(_rule, json_schema_input_type=str | Rule)]]
+
+
 FILES: Final[dict[str, type[Shape]]] = {
     "engine": EngineFile,
     "channels": ChannelsFile,
     "connections": ConnectionsFile,
     "routes": RoutesFile,
     "partner": PartnerFile,
+    "guide": GuideFile,
 }

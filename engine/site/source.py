@@ -1,8 +1,8 @@
 """The files of a site as bytes: read from a folder or from a snapshot, hashed to its version, packed to a snapshot.
 
-Only what configures is read: `config/*.yaml`, `config/crosswalks/*.csv`, `partners/**.yaml`, `mappings/*.yaml`. A
-secret is no part of it, for the YAML holds references only. A large table is known here by its hash alone: its rows are
-neither held nor packed, for the data root keeps them by that hash (`bulk`).
+Only what configures is read: `config/*.yaml`, `config/crosswalks/*.csv`, `partners/**.yaml`, `mappings/*.yaml`,
+`guides/*.yaml`. A secret is no part of it, for the YAML holds references only. A large table is known here by its hash
+alone: its rows are neither held nor packed, for the data root keeps them by that hash (`bulk`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ FOLDERS: Final = {
     "partners": ".yaml",
     "partners/templates": ".yaml",
     "mappings": ".yaml",
+    "guides": ".yaml",
 }
 CONFIG_FILES: Final = ("engine", "channels", "connections", "routes")
 MAX_TABLE_BYTES: Final = 200_000_000

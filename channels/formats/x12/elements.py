@@ -38,6 +38,7 @@ class ElementFault:
 
     code: AK403. value: what stands there, for the copy in AK404 and nothing else. repetition: as component.
     trigger: position of the element that makes this one required or forbidden, 0 when none does.
+    rule: the line of the partner's guide that it breaks.
     """
 
     position: int
@@ -48,6 +49,7 @@ class ElementFault:
     value: str = ""
     repetition: int = 0
     trigger: int = 0
+    rule: str = ""
 
 
 def check(segment: Elements, definition: Segment, reserved: Mapping[str, str] = NOTHING) -> list[ElementFault]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from channels.formats.x12 import paths, portions, ta1, write
+from channels.formats.x12.guide import X12Guide
 from channels.formats.x12.opening import open_interchange
 from channels.formats.x12.split import FORMAT_NAME, split
 from engine.errors import Refused
 from engine.message import Unit
-from engine.plugin import Answer, Envelope, Enveloped, Node, Opened, Portion, Profile, Structure
+from engine.plugin import Answer, Envelope, Enveloped, Guide, Node, Opened, Portion, Profile, Structure
 
 
 class X12:
@@ -34,6 +35,9 @@ class X12:
 
     def structure(self, header: Mapping[str, str]) -> Structure:
         return paths.structure(header)
+
+    def guide(self, header: Mapping[str, str]) -> Guide:
+        return X12Guide(header)
 
     def envelop(self, nodes: Sequence[Node], envelope: Envelope) -> Enveloped:
         return write.envelop(nodes, envelope)

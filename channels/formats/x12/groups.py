@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from channels.formats.x12.grammar import GROUPS, Release, release
+from channels.formats.x12.guide import X12Guide
 from channels.formats.x12.match import MOST_FAULTS, SegmentFault, match
 from channels.formats.x12.separators import Elements, Separators
 from channels.formats.x12.tree import Group
@@ -143,7 +144,7 @@ class GroupVerdict:
 
 
 def judge_groups(groups: Sequence[RawGroup], separators: Separators, profile: Profile = ANYONE) -> list[GroupVerdict]:
-    """profile: what is agreed with the sender: the sets it may send, and which faults only warn."""
+    """profile: what is agreed with the sender: the sets it may send, their guides, and which faults only warn."""
     verdicts = []
     judged = judge_envelopes([(group.start, group.trailer, len(group.sets)) for group in groups], profile)
     for group, verdict in zip(groups, judged, strict=True):
@@ -217,6 +218,11 @@ def judge_set(
     if definition is None or definition.group != kind:
         return SetVerdict(id, control, tuple(codes), version=version)
     root, faults = match(one.body, definition, separators)
+    guide = profile.guides.get(id)
+    if isinstance(guide, X12Guide):
+        if guide.definition is not definition:  # what is agreed is another release
+            return SetVerdict(id, control, ("1",), version=version)
+        faults = guide.judge(root, one.body, faults)
     tolerated, number = _is_tolerated(codes, faults, profile.tolerates), _number_of(id, root) if faults else ""
     if faults:
         codes.append("5")

@@ -30,7 +30,10 @@ MOST_FAULTS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class SegmentFault:
-    """position: in the set, ST is 1. code: AK304. loop: id of the loop it stands in. place: for people."""
+    """position: in the set, ST is 1. code: AK304. loop: id of the loop it stands in. place: for people.
+
+    rule: the line of the partner's guide that it breaks; empty when it breaks the standard.
+    """
 
     id: str
     position: int
@@ -39,6 +42,7 @@ class SegmentFault:
     loop: str = ""
     elements: tuple[ElementFault, ...] = ()
     element_places: tuple[str, ...] = ()
+    rule: str = ""
 
 
 @dataclass(slots=True)

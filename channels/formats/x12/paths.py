@@ -8,7 +8,6 @@ writes REF01 too. `LIN[*=LT]` is the product id that the qualifier LT stands bef
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,18 +26,16 @@ from channels.formats.x12.access import (
     pair_putter,
     putter,
 )
-from channels.formats.x12.grammar import BASE, GROUPS, RELEASES, Composite, Element, Place, TransactionSet, release
+from channels.formats.x12.grammar import Element, Place, TransactionSet
 from channels.formats.x12.grammar import Loop as LoopGrammar
-from channels.formats.x12.grammar import Segment as SegmentGrammar
 from channels.formats.x12.level_paths import LEVELS, STEP, LevelLoop, NearField, NearLoop
 from channels.formats.x12.levels import HL, LevelledSet, tree_of
+from channels.formats.x12.path_words import FIELD, LOOP, check_position, definition_of, nearest, read_conditions, spell
 from channels.formats.x12.separators import Elements, simple_values
 from channels.formats.x12.tree import Group
 from engine.plugin import Field, Loop, PathError
 
-_FIELD: Final = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\[([^\]]*)\])?([0-9]{2})(?:-([0-9]{1,2}))?")
 _PAIR: Final = re.compile(r"([A-Z][A-Z0-9]{1,2})\[\*=([A-Z0-9]{2})\]")
-_LOOP: Final = re.compile(r"([A-Z][A-Z0-9]{1,2})(?:\[([^\]]*)\])?")
 
 # A first element of at most this length says what kind of thing the segment is about (REF01, DTM01, PER01).
 _QUALIFIER: Final = 3
@@ -104,17 +101,17 @@ class X12Scope:
             return self.outer._field(path[3:], told, out + 1)
         if pair := _PAIR.fullmatch(path):
             return self._pair(pair[1], pair[2], told, out)
-        match = _FIELD.fullmatch(path)
+        match = FIELD.fullmatch(path)
         if match is None:
             raise PathError(f"'{told}' is no X12 path: `BEG03`, `REF[CT]02` and `SLN05-1` are", self._near(path))
         id, chosen, digits, part = match.groups()
         up, place = self._find(id, path)
         position, component = int(digits), int(part or 0)
-        _check_position(place.segment, position, component, path)
-        conditions = _conditions(chosen, place.segment, path)
+        check_position(place.segment, position, component, path)
+        conditions = read_conditions(chosen, place.segment, path)
         if conditions and place.index == 0 and not place.opens:
             raise PathError(f"'{path}': every {id} here opens the loop; select at `each:` instead", (f"{id}{digits}",))
-        spelled = "../" * out + _spelled(id, conditions) + digits + (f"-{component}" if component else "")
+        spelled = "../" * out + spell(id, conditions) + digits + (f"-{component}" if component else "")
         find = finder(up + out, place, conditions)
         put = putter(find, up + out, place, conditions, position, component)
         return X12Field(spelled, getter(find, position, component), put)
@@ -134,13 +131,13 @@ class X12Scope:
                 return NearLoop(step[1], levels.loop(step[2]))
             if named := LEVELS.fullmatch(path):
                 return LevelLoop(named[2], bool(named[1]), levels)
-        match = _LOOP.fullmatch(path)
+        match = LOOP.fullmatch(path)
         place = self._places().get(match[1]) if match else None
         if match is None or place is None or not (place.opens or place.repeats):
             known = [place.segment.id for place in self._places().values() if place.opens or place.repeats]
-            raise PathError(f"'{path}' is no loop or repeating segment of {self._name()}", _nearest(path, known))
-        conditions = _conditions(match[2], place.segment, path)
-        return X12Loop(_spelled(match[1], conditions), place, conditions, X12Scope(place.loop, self))
+            raise PathError(f"'{path}' is no loop or repeating segment of {self._name()}", nearest(path, known))
+        conditions = read_conditions(match[2], place.segment, path)
+        return X12Loop(spell(match[1], conditions), place, conditions, X12Scope(place.loop, self))
 
     def _levels(self) -> X12Scope | None:
         """What can be addressed in a level, where levels can be: in a set that has them, and in a level."""
@@ -170,7 +167,7 @@ class X12Scope:
     def _near(self, path: str) -> list[str]:
         known = [place.segment for scope in _chain(self) for place in scope.grammar.places]
         paths = [f"{segment.id}{at:02d}" for segment in known for at in range(1, len(segment.slots) + 1)]
-        return _nearest(path, paths)
+        return nearest(path, paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,54 +194,10 @@ class X12Structure:
 
 def structure(header: Mapping[str, str]) -> X12Structure:
     """From a mapping's `set` and `release`. Raises PathError."""
-    id, name = header.get("set", ""), header.get("release", BASE)
-    known = release(name) if name in RELEASES else None
-    if id not in GROUPS:
-        raise PathError(f"there is no X12 set '{id}' here: {', '.join(sorted(GROUPS))} are", _nearest(id, GROUPS))
-    if known is None:
-        raise PathError(f"X12 release '{name}' is not known: {' and '.join(RELEASES)} are", _nearest(name, RELEASES))
-    definition = known.transaction_set(id)
-    if definition is None:
-        raise PathError(f"X12 {name} has no set {id}: {', '.join(sorted(known.groups))} are in it")
-    return X12Structure(definition)
+    return X12Structure(definition_of(header))
 
 
-# --- paths -----------------------------------------------------------------------------------------------------------
-def _check_position(segment: SegmentGrammar, position: int, component: int, path: str) -> None:
-    if not 1 <= position <= len(segment.slots):
-        last = f"{segment.id}{len(segment.slots):02d}"
-        raise PathError(f"{segment.id} has {len(segment.slots)} elements, and '{path}' names none of them", (last,))
-    of = segment.slots[position - 1].of
-    if component and not (isinstance(of, Composite) and component <= len(of.components)):
-        raise PathError(f"'{path}' names a component that the element does not have")
-    if isinstance(of, Composite) and not component:
-        raise PathError(f"'{path}' is a composite: name its component", (f"{path}-1",))
-
-
-def _conditions(text: str | None, segment: SegmentGrammar, path: str) -> Conditions:
-    """`CT` is short for `01=CT`; several, joined by commas, must all hold."""
-    if text is None:
-        return ()
-    pairs = []
-    for part in text.split(","):
-        match = re.fullmatch(r"(?:([0-9]{2})=)?([^=]+)", part)
-        if match is None:
-            raise PathError(f"'{path}': write a qualifier as `[CT]` or `[03=UL]`")
-        position = int(match[1] or 1)
-        _check_position(segment, position, 0, path)
-        pairs.append((position, match[2]))
-    return tuple(pairs)
-
-
-def _spelled(id: str, conditions: Conditions) -> str:
-    told = ",".join(value if at == 1 else f"{at:02d}={value}" for at, value in conditions)
-    return f"{id}[{told}]" if conditions else id
-
-
-def _nearest(word: str, known: Iterable[str]) -> list[str]:
-    return difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
-
-
+# --- scopes ----------------------------------------------------------------------------------------------------------
 def _chain(scope: X12Scope | None) -> Iterator[X12Scope]:
     while scope is not None:
         yield scope

@@ -299,6 +299,6 @@ def _verdict(plain: list[Any]) -> SetVerdict:
 
 
 def _fault(plain: list[Any]) -> SegmentFault:
-    id, position, code, place, loop, elements, places = plain
+    id, position, code, place, loop, elements, places, rule = plain
     found = tuple([ElementFault(*fault) for fault in elements])
-    return SegmentFault(id, position, code, place, loop, found, tuple(places))
+    return SegmentFault(id, position, code, place, loop, found, tuple(places), rule)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from channels.formats.x12.elements import ElementFault
 from channels.formats.x12.grammar import RELEASES, Composite, release
 from channels.formats.x12.groups import SetVerdict
 from channels.formats.x12.match import SegmentFault
@@ -51,13 +52,18 @@ def _gloss(table: Mapping[str, str], code: str) -> str:
 def fault_words(fault: SegmentFault) -> list[str]:
     """One sentence for each thing wrong with a segment."""
     if not fault.elements:
-        return [segment_words(fault.id.strip() or "?", str(fault.position), fault.code)]
-    return [
-        element_words(
-            fault.id, str(fault.position), str(found.position), str(found.component or ""), found.code
-        )
-        for found in fault.elements
-    ]  # fmt: skip
+        return [segment_words(fault.id.strip() or "?", str(fault.position), fault.code) + _asked_by(fault.rule)]
+    return [_found_words(fault, found) + _asked_by(found.rule) for found in fault.elements]
+
+
+def _found_words(fault: SegmentFault, found: ElementFault) -> str:
+    position, component = str(found.position), str(found.component or "")
+    return element_words(fault.id, str(fault.position), position, component, found.code)
+
+
+def _asked_by(rule: str) -> str:
+    """The line of the partner's guide behind a fault."""
+    return f" by {rule}" if rule else ""
 
 
 def tolerated_places(verdict: SetVerdict, place: str) -> list[str]:

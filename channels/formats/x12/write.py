@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from channels.formats.x12.elements import CONDITION, EXCLUDED, MISSING, ElementFault
 from channels.formats.x12.grammar import GROUPS, RELEASES, Loop, TransactionSet, release
+from channels.formats.x12.guide import X12Guide
 from channels.formats.x12.levels import LevelledSet
 from channels.formats.x12.match import SegmentFault, match
 from channels.formats.x12.separators import Elements, Repeats, simple_values, text_of
@@ -41,7 +42,8 @@ def envelop(nodes: Sequence[Node], envelope: Envelope) -> Enveloped:
     theirs = identity_of(envelope.theirs, "the partner's", style)
     pair, interchange = _numbering(envelope)
     group = Slot(f"gs:{ours.group}>{theirs.group}", 0)
-    sets = [_set(node, definition, f"{number:04d}", style) for number, node in enumerate(nodes, 1)]
+    guide = _guide(envelope, definition)
+    sets = [_set(node, definition, f"{number:04d}", style, guide) for number, node in enumerate(nodes, 1)]
     body = _joined(
         [
             *_isa(ours, theirs, envelope, style, interchange, asks=definition.group != "FA"),
@@ -114,8 +116,19 @@ def _gs_head(definition: TransactionSet, ours: Identity, theirs: Identity, at: d
 
 
 # --- sets ------------------------------------------------------------------------------------------------------------
-def _set(node: Group, definition: TransactionSet, number: str, style: Style) -> list[Elements]:
-    """ST to SE, judged by the same rules as what comes in."""
+def _guide(envelope: Envelope, definition: TransactionSet) -> X12Guide | None:
+    guide = envelope.guide
+    if not isinstance(guide, X12Guide):
+        return None
+    if guide.definition is not definition:
+        told = f"the partner's guide is for {guide.type} of {guide.release.name}"
+        told += f", and what is written is {definition.id} of {definition.release.name}"
+        raise Refused("x12.set", told, hint="see `guide:` and `envelope:` in the partner's YAML")
+    return guide
+
+
+def _set(node: Group, definition: TransactionSet, number: str, style: Style, guide: X12Guide | None) -> list[Elements]:
+    """ST to SE, judged by the same rules as what comes in, and by the receiver's guide."""
     if not _is_of(node, definition):
         raise Refused("x12.set", f"what was written is no {definition.id}", hint=_HINT)
     if isinstance(node, LevelledSet):
@@ -126,6 +139,8 @@ def _set(node: Group, definition: TransactionSet, number: str, style: Style) -> 
     if not _is_plain(body, style):
         for group, segment in root.walk():
             _check_characters(group, segment, style)
+    if guide is not None:
+        faults = guide.judge(root, body, faults)
     if faults:
         raise _refused(faults[0])
     return [["ST", definition.id, number], *body, ["SE", str(len(body) + 2), number]]
