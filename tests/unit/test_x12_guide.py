@@ -80,7 +80,7 @@ def test_what_breaks_a_rule(rule: Narrowing, body: list[str], told: list[str], p
 def test_what_breaks_the_standard_too_is_told_once() -> None:
     rules = [Narrowing("PO1/PO103", codes=("EA",)), Narrowing("PO1/PO105", use="required"), Narrowing("PO1", most=1)]
     result = judged(*rules, body=["PO1*1*10*Q@*4.5", "PO1*2*1*EA*1*CT"])
-    assert notes(result) == ["AK3*PO1*3**8", "AK4*3*355*7", "AK4*5*639*1", "AK3*PO1*4**4"]
+    assert notes(result) == ["AK3*PO1*3**8", "AK4*3*355*7*Q@", "AK4*5*639*1", "AK3*PO1*4**4"]
     [refusal] = result.parts[0].refusals
     assert refusal.text.count("guides/acme.yaml") == 2
 
