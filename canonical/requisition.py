@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from canonical.types import Amount, Code, Date, Document, Instant, Item, Number, Quantity, Record, Text, faults
+from canonical.types import Amount, Code, Date, Document, Instant, Item, Number, Problem, Quantity, Record, Text, faults
 
 _PRIORITIES = {"stat": 0, "urgent": 3, "routine": 5}
 
@@ -48,8 +48,8 @@ class Requisition(Document):
         orders = dict.fromkeys([line.order for line in self.lines])
         return ((self.TYPE, number), *[("order", order) for order in orders if order and order != number])
 
-    def problems(self) -> tuple[str, ...]:
-        return faults(self.lines) if self.lines else ("a requisition needs at least one line",)
+    def problems(self) -> tuple[Problem, ...]:
+        return faults(self.lines) if self.lines else (Problem("a requisition needs at least one line"),)
 
     def summary(self) -> str:
         stat = " STAT" if self.priority_code == "stat" else ""

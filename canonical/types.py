@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -21,8 +21,8 @@ Date = dt.date
 Instant = AwareDatetime
 
 ItemScheme = Literal["buyer_part", "vendor_part", "manufacturer_part", "gtin", "ndc", "udi", "upn"]
-PartyRole = Literal["buyer", "ship_to", "bill_to", "supplier", "requester", "remit_to"]
-PartyScheme = Literal["gln", "duns", "hin", "dea", "assigned_by_buyer", "assigned_by_seller"]
+PartyRole = Literal["buyer", "ship_to", "ship_from", "bill_to", "supplier", "requester", "remit_to", "payer", "payee"]
+PartyScheme = Literal["gln", "duns", "hin", "dea", "npi", "assigned_by_buyer", "assigned_by_seller"]
 
 
 class Record(BaseModel):
@@ -34,18 +34,29 @@ class Quantity(Record):
     unit: Code
 
 
-def faults(lines: Iterable[Any]) -> tuple[str, ...]:
+class Problem(NamedTuple):
+    """A business rule that a document breaks. code: for `hilum explain`. at: pointer of the value at fault."""
+
+    text: str
+    code: str = "map.document"
+    at: str = ""
+
+
+def faults(lines: Iterable[Any]) -> tuple[Problem, ...]:
     """What the lines of any order or requisition must not have."""
-    found: list[str] = []
+    found: list[Problem] = []
     seen: set[str] = set()
-    for line in lines:
+    for position, line in enumerate(lines):
+        here = f"/lines/{position}"
         if line.number in seen:
-            found.append(f"two lines have the same number, the second being line {len(seen) + 1}")
+            text = f"two lines have the same number, the second being line {position + 1}"
+            found.append(Problem(text, at=f"{here}/number"))
         seen.add(line.number)
         if line.quantity.value <= 0:
-            found.append(f"the quantity of line {len(seen)} is not above zero")
+            text = f"the quantity of line {position + 1} is not above zero"
+            found.append(Problem(text, at=f"{here}/quantity/value"))
         if line.price is not None and line.price < 0:
-            found.append(f"the price of line {len(seen)} is below zero")
+            found.append(Problem(f"the price of line {position + 1} is below zero", at=f"{here}/price"))
     return tuple(found)
 
 
@@ -83,9 +94,15 @@ class Party(Record):
 
 
 class Document(Record):
-    """Root of the business objects. `TYPE` is its name in YAML, store and trace."""
+    """Root of the business objects. `TYPE` is its name in YAML, store and trace.
+
+    REPEATED: what a second one of its number from the same sender is when it says something else: an `update`,
+    `refused`, or empty where numbers are not looked up. CONSUMED: it is meant for Hilum itself, and need go nowhere.
+    """
 
     TYPE: ClassVar[str]
+    REPEATED: ClassVar[str] = ""
+    CONSUMED: ClassVar[bool] = False
 
     @property
     def reference(self) -> str:
@@ -106,8 +123,21 @@ class Document(Record):
         """(document type, number) of the document this one answers, if it answers one."""
         return None
 
-    def problems(self) -> tuple[str, ...]:
-        """Business rules the document breaks, as plain sentences; empty when it is sound."""
+    def numbered_by(self, sender: str) -> str:
+        """Whose numbers of shipments and invoices it names: its sender's, most often."""
+        return sender
+
+    def concerns(self) -> tuple[tuple[str, str], ...]:
+        """(pointer, number) of each purchase order of ours without which it makes no sense."""
+        return ()
+
+    @property
+    def replaces(self) -> bool:
+        """Whether it says itself that it takes the place of an earlier one of its number."""
+        return False
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Business rules the document breaks; empty when it is sound."""
         return ()
 
     def summary(self) -> str:

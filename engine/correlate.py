@@ -9,7 +9,7 @@ from engine.site.model import FUNCTIONAL
 from engine.store.contract import NewException, Settle
 from engine.store.records import Awaited
 
-_OPEN = frozenset({"awaited", "overdue"})
+OPEN = frozenset({"awaited", "overdue"})
 
 
 Edge = tuple[int, int, str]
@@ -53,7 +53,7 @@ def settle_receipt(receipt: Receipt, found: Sequence[Awaited], *, by: int, partn
 def _settle_rows(receipt: Receipt, rows: Sequence[Awaited], context: dict[str, str], result: Settlement) -> None:
     state = "positive" if receipt.positive else "negative"
     for row in rows:
-        if row.state in _OPEN:
+        if row.state in OPEN:
             result.settles.append(Settle(row.id, state, row.state, receipt.code))
             if not receipt.positive:
                 result.exceptions.append(_rejected(receipt, row, context))
@@ -89,7 +89,7 @@ def _refuse_carried(receipt: Receipt, rows: Sequence[Awaited], context: dict[str
     elif about.state != "negative":
         result.exceptions.append(_rejected(receipt, about, context))
     for row in concerned:
-        if row.state in _OPEN:
+        if row.state in OPEN:
             state = "negative" if row.kind in FUNCTIONAL else "not_expected"
             result.settles.append(Settle(row.id, state, row.state, receipt.code))
 
@@ -101,7 +101,7 @@ def settle_answer(kind: str, code: str, found: Sequence[Awaited], *, by: int) ->
     """
     result = Settlement(edges=[(row.message, by, "acknowledges") for row in found])
     state = "negative" if code == "rejected" else "positive"
-    result.settles = [Settle(row.id, state, row.state, code) for row in found if row.state in _OPEN]
+    result.settles = [Settle(row.id, state, row.state, code) for row in found if row.state in OPEN]
     if code == "rejected":
         row = found[-1]
         context = {"partner": row.partner, "acknowledgement": kind, "of": row.ref, "status": code}

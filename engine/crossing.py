@@ -79,6 +79,6 @@ def answered(work: Work, fields: Fields, site: str) -> Outcome:
         (
             work, "done" if step is None else "more", 0, state, rule, tuple(map(_document, documents)),
             tuple(map(_delivery, messages)), tuple(map(_key, keys)), (), tuple(map(_exception, exceptions)), (), None,
-            None, (), site, warnings, step or "",
+            None, (), site, warnings, step or "", (),
         )
     )  # fmt: skip

@@ -18,7 +18,7 @@ from engine.planner import Planner
 from engine.plugin import Format
 from engine.site.model import Site
 from engine.store.contract import NewException, Outcome, Store, Work
-from engine.store.records import Awaited, AwaitedNeed, DeliveryRecord, Thread
+from engine.store.records import Awaited, AwaitedNeed, DeliveryRecord, DocumentNeed, KnownDocument, Thread
 
 _THREAD = 5_000  # messages of a thread looked through for what a replayed message has caused before
 DEFECT = "internal.defect"
@@ -89,9 +89,13 @@ class Deciding:
         return await self._planned(work, reading, planner, again=again)
 
     async def _planned(self, work: Work, reading: Reading, planner: Planner, *, again: bool) -> Outcome:
-        facts: dict[AwaitedNeed, Sequence[Awaited]] = {}
+        awaited: dict[AwaitedNeed, Sequence[Awaited]] = {}
+        documents: dict[DocumentNeed, Sequence[KnownDocument]] = {}
         if reading.needs:
-            facts = dict(zip(reading.needs, await self._store.facts(reading.needs), strict=True))
+            awaited = dict(zip(reading.needs, await self._store.facts(reading.needs), strict=True))
+        if reading.lookups:
+            documents = dict(zip(reading.lookups, await self._store.known(reading.lookups), strict=True))
+        facts = pipeline.Facts(awaited, documents)
         before = await self._before(work.subject) if again else pipeline.NOTHING
         return pipeline.plan(work, reading, facts, planner, now=ids.now(), before=before)
 

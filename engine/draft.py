@@ -11,13 +11,15 @@ from types import MappingProxyType
 
 from canonical import Document
 from engine.errors import Refused
-from engine.message import Key, Message
+from engine.message import NUMBERED_BY_PARTNER, Key, Message
 from engine.planner import Planner, Way
 from engine.plugin import Enveloped, Node, TemplateKey
 from engine.router import Stop, lane_key
 from engine.site.model import Agreement, Partner
 from engine.store.contract import Expectation, NewDocument, NewException, NewMessage, Work
 
+# These find the message that tells them; what is written of it is found from there.
+_DETAILS = frozenset({"sscc", "lot", "serial"})
 NO_WORDS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -43,6 +45,13 @@ class Draft:
         known = {name: value for name, value in {**context, **refusal.context, **told}.items() if value}
         self.exceptions.append(NewException(refusal.code, refusal.text, refusal.place, known))
 
+    def keys_of(self, document: Document) -> list[Key]:
+        """What it can be found by. Numbers that its sender gives are told apart by whose they are."""
+        owner = document.numbered_by(self.work.message.partner)
+        return [
+            Key(kind, value, owner if kind in NUMBERED_BY_PARTNER else "") for kind, value in document.business_keys()
+        ]
+
     def keep(self, document: Document, place: str) -> int:
         """Returns the document's position in the outcome."""
         self.documents.append(
@@ -53,7 +62,7 @@ class Draft:
     def send(
         self,
         document: Document,
-        keys: Sequence[tuple[str, str]],
+        keys: Sequence[Key],
         stop: Stop,
         *,
         position: int | None = None,
@@ -70,7 +79,7 @@ class Draft:
         rendered, problems = planner.ways[partner, agreement.type].render(document, uid, moment)
         if problems:
             self._born_dead(problems, agreement, words(document))
-        known = [TemplateKey(kind, (value.encode(),)) for kind, value in keys]
+        known = [TemplateKey(kind, (value.encode(),), scope) for kind, value, scope in keys if kind not in _DETAILS]
         self.messages.append(
             NewMessage(
                 uid,

@@ -27,6 +27,10 @@ class Key(NamedTuple):
 TRANSACTION_KINDS = frozenset({"requisition", "purchase_order", "shipment", "invoice", "interchange"})
 
 
+# Whose numbers of these are meant must be told: two suppliers may have an invoice 1001.
+NUMBERED_BY_PARTNER = frozenset({"shipment", "invoice"})
+
+
 class Facts(NamedTuple):
     """What a format reads from the envelope alone, without looking at the business content.
 

@@ -6,50 +6,51 @@ renders and returns one `Outcome` for the store to commit. Time and ids are argu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
 from typing import NamedTuple
 
-from canonical import DOCUMENTS, Document
-from engine import correlate
+from canonical import DOCUMENTS, ApplicationAdvice, Document, OrderChange
+from engine import advising, business, correlate
+from engine.business import REPEAT_RULE, Judged, Known, Read
 from engine.draft import Draft, words
 from engine.errors import Refused
 from engine.mapping import Context
 from engine.message import Key, Message
 from engine.planner import Planner
 from engine.plugin import Answer, Opened, Part, Receipt
-from engine.router import Plan
-from engine.site.model import Agreement
+from engine.router import Plan, Stop
+from engine.site.model import Agreement, Route
 from engine.store.contract import Outcome, Work
-from engine.store.records import Awaited, AwaitedNeed, DeliveryRecord, StoredDocument
+from engine.store.records import Awaited, AwaitedNeed, DeliveryRecord, DocumentNeed, StoredDocument
 
 # A receiver's answer that no agreement reads is kept and goes no further, by this rule.
 UNREAD_REPLY = "reply"
 UNREAD_RULE = "reply without agreement"
 
 _UNOPENED = Opened()
+_ADVICE = Route("advice", ApplicationAdvice.TYPE)  # no route leads to the one whose document it speaks of
 _CONFLICT = Refused("dup.conflict", "another message with the same control number came before")
 
-Facts = Mapping[AwaitedNeed, Sequence[Awaited]]
 
+class Facts(NamedTuple):
+    """What the store knows of what a reading needs."""
 
-class Read(NamedTuple):
-    """One document found in a message, and under which agreement. place: the part it came from. answers: what it
-    answers of ours, type and number."""
-
-    document: Document
-    agreement: Agreement
-    place: str
-    answers: tuple[str, str] | None
+    awaited: Mapping[AwaitedNeed, Sequence[Awaited]] = MappingProxyType({})
+    documents: Known = MappingProxyType({})
 
 
 class Reading(NamedTuple):
-    """What a message holds. keys: of documents that could not be read whole. rule: what filters it unread.
-    warnings: what was tolerated in it."""
+    """What a message holds. needs, lookups: what the store must tell. keys: of documents that could not be read whole.
+    rule: what filters it unread. warnings: what was tolerated in it."""
 
     problems: list[Refused]
     opened: Opened
     documents: list[Read]
     needs: list[AwaitedNeed]
+    lookups: list[DocumentNeed]
     keys: list[Key]
     warnings: list[str]
     rule: str = ""
@@ -69,6 +70,9 @@ class Before(NamedTuple):
 
     def went(self, document: int, destination: str) -> bool:
         return any(row.document == document and row.delivery.destination == destination for row in self.deliveries)
+
+    def advised(self, type: str) -> bool:
+        return any(row.document is not None and row.delivery.type == type for row in self.deliveries)
 
     def answered(self, type: str) -> bool:
         return any(row.document is None and row.delivery.type == type for row in self.deliveries)
@@ -111,7 +115,7 @@ def read_opened(opened: Opened, message: Message, planner: Planner) -> Reading:
     """Map what a message holds, or a portion of it. Its partner is one of the site."""
     partner = message.partner
     needs = [need for receipt in opened.receipts for need in _receipt_needs(partner, receipt)]
-    reading = Reading([*opened.problems], opened, [], needs, [], [*opened.warnings])
+    reading = Reading([*opened.problems], opened, [], needs, [], [], [*opened.warnings])
     _, context = planner.moment(partner, message.at // 1_000_000)  # a replay reads the same document
     for part in opened.parts:
         _read_part(part, reading, partner, planner, context)
@@ -128,7 +132,7 @@ def refusals(message: Message, planner: Planner) -> Sequence[Refused]:
 
 def unread(*problems: Refused, rule: str = "") -> Reading:
     """Of a message that nothing can be read of, or nothing is to be."""
-    return Reading(list(problems), _UNOPENED, [], [], [], [], rule)
+    return Reading(list(problems), _UNOPENED, [], [], [], [], [], rule)
 
 
 def _read_part(part: Part, reading: Reading, partner: str, planner: Planner, context: Context) -> None:
@@ -141,14 +145,16 @@ def _read_part(part: Part, reading: Reading, partner: str, planner: Planner, con
         hint = f"see partners/{partner}.yaml"
         reading.problems.append(Refused("route.none", text, place=part.place, hint=hint))
         return
-    result = planner.site.mappings[agreement.mapping].read(part.node, context)
+    mapping = planner.site.mappings[agreement.mapping]
+    result = mapping.read(part.node, context)
     if result.problems:
         reading.problems.extend(result.problems)
         reading.keys.extend([Key(kind, value) for kind, value in result.keys])
     if result.warnings:
         reading.warnings.extend([_placed(warning, part.place) for warning in result.warnings])
     for document, place in zip(result.documents, result.places, strict=True):
-        _read_document(document, place, part.place, agreement, reading)
+        locate = partial(_located, partial(mapping.locate, part.node, context, place), part.place)
+        _read_document(document, place, part, agreement, reading, locate)
 
 
 def _placed(warning: str, outer: str) -> str:
@@ -157,16 +163,22 @@ def _placed(warning: str, outer: str) -> str:
     return f"{code} {outer}/{place}" if outer and place else warning
 
 
-def _read_document(document: Document, place: str, outer: str, agreement: Agreement, reading: Reading) -> None:
-    broken = document.problems()
-    if broken:
-        reading.problems.extend([Refused("map.document", text, place=place or outer) for text in broken])
-        return
-    whole = f"{outer}/{place}" if outer and place else outer or place
-    answers = document.answers()
-    reading.documents.append(Read(document, agreement, whole, answers))
-    if answers is not None:
-        reading.needs.append(_answer_need(agreement, answers[1]))
+def _located(within: Callable[[str], str], outer: str, pointer: str) -> str:
+    """The place in the message of what a document has at a pointer. within: the same in its part."""
+    return "/".join(filter(None, (outer, within(pointer))))
+
+
+def _read_document(
+    document: Document, place: str, part: Part, agreement: Agreement, reading: Reading, locate: Callable[[str], str]
+) -> None:
+    whole = f"{part.place}/{place}" if part.place and place else part.place or place
+    found = Read(document, agreement, whole, document.answers(), (part.group, part.control_id), locate)
+    reading.documents.append(found)
+    if found.answers is not None:
+        reading.needs.append(_answer_need(agreement, found.answers))
+    if isinstance(document, ApplicationAdvice):
+        reading.needs.extend(advising.needs(document, agreement.partner))
+    reading.lookups.extend(business.lookups(found))
 
 
 def _receipt_needs(partner: str, receipt: Receipt) -> list[AwaitedNeed]:
@@ -177,8 +189,10 @@ def _receipt_needs(partner: str, receipt: Receipt) -> list[AwaitedNeed]:
     return [AwaitedNeed(partner, kind, receipt.ref, below=True) for kind in kinds]
 
 
-def _answer_need(agreement: Agreement, number: str) -> AwaitedNeed:
-    return AwaitedNeed(agreement.partner, agreement.type, number)
+def _answer_need(agreement: Agreement, answered: tuple[str, str]) -> AwaitedNeed:
+    """What does not say which change of an order it answers, answers all of them (`4501/1`)."""
+    kind, number = answered
+    return AwaitedNeed(agreement.partner, agreement.type, number, below=kind == OrderChange.TYPE)
 
 
 # --- plan ------------------------------------------------------------------------------------------------------------
@@ -192,9 +206,12 @@ def plan(
         draft.refuse(problem, {key.kind: key.value for key in reading.keys[:1]})
     for receipt in opened.receipts:
         _settle_receipt(receipt, facts, draft, settlement)
-    for found in reading.documents:
-        if found.answers is None or _settle_answered(found, found.answers, facts, draft, settlement):
-            rules.extend(_plan_document(found, draft, before))
+    for position, found in enumerate(reading.documents):
+        if _settle(found, facts, draft, settlement):
+            earlier = [one.document for one in reading.documents[:position]] if found.document.REPEATED else ()
+            judged = business.judge(found, facts.documents, earlier, seq=work.message.seq)
+            settlement.edges += judged.edges
+            rules.extend(_plan_document(found, judged, draft, before))
     for answer in opened.answers:
         if not before.answered(answer.type):
             _plan_answer(answer, draft)
@@ -213,6 +230,9 @@ def plan(
         tuple(settlement.settles),
         site=planner.site.version,
         warnings=_unsaid(reading.warnings, work.message) if reading.warnings else (),
+        known=tuple(filter(None, [business.newest(found, facts.documents) for found in reading.documents]))
+        if reading.lookups
+        else (),
     )
 
 
@@ -229,7 +249,7 @@ def plan_again(
     if not stops and not routed.refusals:
         draft.refuse(Refused("route.none", f"no route sends this {document.type} to {destination} any more"))
     for stop in stops:
-        draft.send(model, model.business_keys(), stop, stored=document.id, replaces=replaces)
+        draft.send(model, draft.keys_of(model), stop, stored=document.id, replaces=replaces)
     return Outcome(
         work,
         state="exception" if draft.exceptions else "processed",
@@ -269,34 +289,50 @@ def _answered(draft: Draft) -> Outcome:
 
 def _settle_receipt(receipt: Receipt, facts: Facts, draft: Draft, settlement: correlate.Settlement) -> None:
     message = draft.work.message
-    rows = [row for need in _receipt_needs(message.partner, receipt) for row in facts[need]]
+    rows = [row for need in _receipt_needs(message.partner, receipt) for row in facts.awaited[need]]
     settle = correlate.settle_interchange if receipt.whole else correlate.settle_receipt
     settlement.add(settle(receipt, rows, by=message.seq, partner=message.partner))
 
 
-def _settle_answered(
-    found: Read, answered: tuple[str, str], facts: Facts, draft: Draft, settlement: correlate.Settlement
-) -> bool:
+def _settle(found: Read, facts: Facts, draft: Draft, settlement: correlate.Settlement) -> bool:
     """Settle what the document answers; False when it answers something we never sent, and so may not go on."""
-    document, message = found.document, draft.work.message
-    rows = facts[_answer_need(found.agreement, answered[1])]
-    if not rows:
-        text = f"{found.agreement.type} answers {answered[0].replace('_', ' ')} {answered[1]}, which we never sent"
-        hint = "ask the partner which order it means"
-        draft.refuse(Refused("ack.unknown", text, place=found.place, hint=hint), words(document))
-        draft.keys += [Key(kind, value) for kind, value in document.business_keys()]
-        return False
-    code = str(getattr(document, "status", ""))
-    settlement.add(correlate.settle_answer(found.agreement.type, code, rows, by=message.seq))
-    return True
+    document, seq, partner = found.document, draft.work.message.seq, found.agreement.partner
+    if isinstance(document, ApplicationAdvice):
+        settlement.add(advising.settle(document, facts.awaited, facts.documents, by=seq, partner=partner))
+    if found.answers is None:
+        return True
+    kind, number = found.answers
+    rows = facts.awaited[_answer_need(found.agreement, found.answers)]
+    if rows:
+        settlement.add(correlate.settle_answer(found.agreement.type, _status(document), rows, by=seq))
+        return True
+    sent = business.sent(facts.documents.get(DocumentNeed(kind, number, partner), ()))
+    if sent is not None and sent.sent is not None:  # nobody waits for an answer to it, and this is one
+        settlement.edges.append((sent.sent, seq, "acknowledges"))
+        return True
+    text = f"{found.agreement.type} answers {kind.replace('_', ' ')} {number}, which we never sent"
+    draft.refuse(
+        Refused("ack.unknown", text, place=found.place, hint="ask the partner which order it means"), words(document)
+    )
+    draft.keys += draft.keys_of(document)
+    return False
 
 
-def _plan_document(found: Read, draft: Draft, before: Before) -> Sequence[str]:
+def _status(document: Document) -> str:
+    return str(getattr(document, "status", ""))
+
+
+def _plan_document(found: Read, judged: Judged, draft: Draft, before: Before) -> Sequence[str]:
     """Keep it and send it wherever it must go. Returns the rule that drops it, if one does."""
-    document, keys = found.document, found.document.business_keys()
+    document, keys = found.document, draft.keys_of(found.document)
+    draft.keys.extend(keys)
+    if judged.refusals:
+        _refuse_document(found, judged.refusals, draft, before)
+        return ()
+    if judged.repeats:
+        return (REPEAT_RULE,)
     stored = before.document(found) if before.documents else None
     position = draft.keep(document, found.place) if stored is None else None
-    draft.keys.extend([Key(kind, value) for kind, value in keys])
     routed = _routed(document, draft.work.message, draft.planner)
     for refusal in routed.refusals:
         draft.refuse(refusal, words(document))
@@ -306,6 +342,21 @@ def _plan_document(found: Read, draft: Draft, before: Before) -> Sequence[str]:
         elif not before.went(stored.id, stop.partner.name):
             draft.send(document, keys, stop, stored=stored.id)
     return (routed.rule,) if routed.rule else ()
+
+
+def _refuse_document(found: Read, refusals: Sequence[Refused], draft: Draft, before: Before) -> None:
+    """What breaks a business rule: a person is told, and the partner too where its agreement asks for that."""
+    for refusal in refusals:
+        draft.refuse(refusal, words(found.document))
+    asked, partner = found.agreement.advice, draft.planner.site.partners[found.agreement.partner]
+    agreement = partner.outgoing_type(asked) if asked else None
+    if agreement is None or before.advised(asked):
+        return
+    _, context = draft.planner.moment(partner.name, draft.now // 1_000_000)
+    number = f"{draft.work.message.id}-{len(draft.messages) + 1}"
+    advice = advising.advice(found, refusals, number, context.today or dt.date.min)
+    draft.keys += (keys := draft.keys_of(advice))
+    draft.send(advice, keys, Stop(partner, agreement, _ADVICE), position=draft.keep(advice, found.place))
 
 
 def _routed(document: Document, message: Message, planner: Planner) -> Plan:

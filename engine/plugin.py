@@ -173,13 +173,17 @@ class Profile:
 
 
 class Part(NamedTuple):
-    """One business message inside a stored message: an HL7 message, one X12 transaction set, one JSON body."""
+    """One business message inside a stored message: an HL7 message, one X12 transaction set, one JSON body.
+
+    control_id, group: its number, and that of the group it came in (ST02, GS06), where its format has them.
+    """
 
     type: str
     node: Node
     place: str = ""  # `ST[2]`; empty when the message has one part
     control_id: str = ""
     refusals: tuple[Refused, ...] = ()  # why it may not be mapped
+    group: str = ""
 
 
 class Receipt(NamedTuple):

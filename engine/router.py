@@ -58,7 +58,7 @@ class Router:
                     stops.append(stop)
                 else:
                     refusals.append(_refusal(rule, name, self._site))
-        if not stops and not refusals:
+        if not stops and not refusals and not document.CONSUMED:
             text = f"no route takes a {document.TYPE} from {source}"
             refusals.append(Refused("route.none", text, hint="add a route for it in config/routes.yaml"))
         if test:

@@ -118,7 +118,7 @@ class _Builder:
             at=row["at"],
             what=self._what(row),
             who=_who(row),
-            note=", ".join(filter(None, [self._settled(name), _note(row, delivery)])),
+            note=", ".join(filter(None, [self._settled(name), *self._again(name), _note(row, delivery)])),
             id=name,
             bad=row["state"] == "exception" or bool(delivery and delivery["state"] == "dead"),
             lights=self._lights(row, delivery),
@@ -147,6 +147,11 @@ class _Builder:
             if ack["by"] == name and ack["after_ms"] is not None
         }
         return ", ".join(sorted(told)) or self._said_later(name)
+
+    def _again(self, name: str) -> list[str]:
+        """Which earlier message this one repeats or updates."""
+        edges = self._data["edges"]
+        return [f"{edge['kind']} {edge['from']}" for edge in edges if edge["to"] == name and edge["kind"] in _AGAINST]
 
     def _said_later(self, name: str) -> str:
         """What a message says of what was settled before: the same again, or another word, which is an exception."""
@@ -186,6 +191,7 @@ class _Builder:
         return steps
 
 
+_AGAINST = frozenset({"repeats", "updates"})
 _AGAIN = {"positive": "accepted again", "negative": "rejected again"}
 _CONTROL = {"interchange": "ISA", "group": "GS"}
 

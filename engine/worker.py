@@ -48,9 +48,9 @@ def decide(work: Work, planner: Planner) -> Outcome | None:
         if work.message.size > len(work.message.body):
             return _decide_portion(work, planner)
         reading = pipeline.read(work.message, planner)
-        if reading.needs:
+        if reading.needs or reading.lookups:
             return None  # facts of the store
-        return pipeline.plan(work, reading, {}, planner, now=ids.now())
+        return pipeline.plan(work, reading, pipeline.Facts(), planner, now=ids.now())
     except Exception:
         return None
 
@@ -63,8 +63,8 @@ def _decide_portion(work: Work, planner: Planner) -> Outcome | None:
     reading, portion = found
     return (
         None
-        if reading.needs
-        else portions.outcome(pipeline.plan(work, reading, {}, planner, now=ids.now()), portion, at)
+        if reading.needs or reading.lookups
+        else portions.outcome(pipeline.plan(work, reading, pipeline.Facts(), planner, now=ids.now()), portion, at)
     )
 
 

@@ -108,6 +108,14 @@ class Mapping:
         what = ".".join(str(step) for step in error["loc"] if not isinstance(step, int))
         return Trouble("map.document", f"a {self.document} refuses this '{what}': {error['msg']}", "102", place)
 
+    def locate(self, node: Node, context: Context, place: str, pointer: str) -> str:
+        """Where in a message the value at a pointer of a document was read. place: the document's (`Result.places`)."""
+        run = Run(context.zone, context.crosswalks, context.today)
+        root = next(root for here, root in roots(self.plan, node) if here == place)
+        known = self._places(root, run, place)
+        inside = (there for under, there in known.items() if under.startswith(f"{pointer}/"))
+        return known.get(pointer) or next(inside, place)
+
     def _places(self, root: Node, run: Run, outer: str = "") -> dict[str, str]:
         """Where in the message each value of a document was read, by its pointer. outer: the place of the document."""
         traced = Run(run.zone, run.crosswalks, run.today)

@@ -19,7 +19,7 @@ from engine.planner import Formats, Planner
 from engine.plugin import Format
 from engine.site.model import Agreement, Site
 from engine.store.contract import NewException, NewMessage, Outcome, Work
-from engine.store.records import Awaited, AwaitedNeed
+from engine.store.records import Awaited, AwaitedNeed, KnownDocument
 
 
 class Sent(NamedTuple):
@@ -56,6 +56,7 @@ class Desk:
         self.planner = Planner(site, formats, ids.__next__)
         self._counters: dict[str, int] = {}
         self._awaited: list[Awaited] = []
+        self._documents: dict[tuple[str, str], list[KnownDocument]] = {}
         self._seen: dict[str, bytes] = {}
         self._seqs = itertools.count(1)
 
@@ -72,6 +73,7 @@ class Desk:
         refs = {kind: self._filled(template, numbers).decode() for kind, template in rendered.refs.items()}
         refs |= {kind: document.reference for kind, _ in agreement.expect if kind not in refs}
         seq = next(self._seqs)
+        self._remember(document.TYPE, document.reference, KnownDocument(0, 0, "", document.to_json(), seq, seq))
         for kind, _ in agreement.expect:
             row = Awaited(len(self._awaited) + 1, seq, seq, self.partner.name, kind, refs[kind], "awaited")
             self._awaited.append(row)
@@ -131,11 +133,17 @@ class Desk:
         )  # fmt: skip
         reading = pipeline.read(message, self.planner)
         work = Work(message.seq, "process", channel, 5, self.now, message.seq, message)
-        known_facts = {need: self._rows(need) for need in reading.needs}
-        outcome = pipeline.plan(work, reading, known_facts, self.planner, now=self.now)
+        told = {need: self._documents.get((need.type, need.number), ()) for need in reading.lookups}
+        facts_known = pipeline.Facts({need: self._rows(need) for need in reading.needs}, told)
+        outcome = pipeline.plan(work, reading, facts_known, self.planner, now=self.now)
+        for made in outcome.documents:
+            self._remember(made.type, made.number, KnownDocument(0, message.seq, self.partner.name, made.body))
         documents = tuple(found.document for found in reading.documents)
         receipts = tuple(f"{one.kind} {one.code} of {one.ref}" for one in reading.opened.receipts)
         return self._settled(outcome, documents, receipts)
+
+    def _remember(self, type: str, number: str, row: KnownDocument) -> None:
+        self._documents.setdefault((type, number), []).append(row)
 
     def _rows(self, need: AwaitedNeed) -> list[Awaited]:
         mine = [row for row in self._awaited if row.kind == need.kind]

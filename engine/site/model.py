@@ -80,6 +80,7 @@ class Agreement:
     format: str = ""
     expect: tuple[tuple[str, int], ...] = ()
     reply: str = ""
+    advice: str = ""  # the type in which the sender is told that a document breaks business rules; empty: it is not
     options: Mapping[str, str] = field(default_factory=dict)
     group: str = ""
     release: str = ""

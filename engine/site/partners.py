@@ -157,6 +157,7 @@ class _Reading:
                     mapping.format if mapping else (used.entry.format if used else "x12"),
                     tuple(entry.expect.items()) if out else (),
                     entry.reply if out else "",
+                    "" if out else entry.advice,
                     entry.send if out else {},
                     entry.group if not out else "",
                     entry.release if out else "",
@@ -214,11 +215,15 @@ class _Reading:
 
     def _check_promises(self, agreements: tuple[Agreement, ...]) -> None:
         incoming = {agreement.type for agreement in agreements if agreement.direction == "in"}
+        outgoing = {agreement.type for agreement in agreements if agreement.direction == "out"}
         sent: dict[str, str] = {}
         for agreement in agreements:
             if agreement.reply:
                 mark = self._place("documents", agreement.type, "reply")
                 self.loading.known("CFG308", "agreement with direction: in", agreement.reply, incoming, mark)
+            if agreement.advice:
+                mark = self._place("documents", agreement.type, "advice")
+                self.loading.known("CFG326", "agreement with direction: out", agreement.advice, outgoing, mark)
             for kind, _ in agreement.expect:
                 mark = self._place("documents", agreement.type, "expect", kind, "[key]")
                 self.loading.known("CFG322", "agreement with direction: in", kind, incoming, mark)

@@ -143,6 +143,7 @@ class AgreementEntry(Shape):
         {}, description="answers awaited, and how long"
     )
     reply: Line = Field("", description="type of the answer's body on the same connection")
+    advice: Line = Field("", description="type in which the sender is told that a document breaks business rules: 824")
     send: dict[Name, Line] = Field({}, description="words for the sender, such as `path`")
     group: Literal["parts", "whole"] = Field("parts", description="X12: whether a group stands only if all its sets do")
     release: Literal["", "004010", "005010"] = Field("", description="X12: release of our 997s; the group's, if empty")

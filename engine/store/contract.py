@@ -16,7 +16,9 @@ from engine.store.records import (
     Awaited,
     AwaitedNeed,
     DeliveryRecord,
+    DocumentNeed,
     ExceptionRecord,
+    KnownDocument,
     Missed,
     Page,
     Search,
@@ -185,6 +187,7 @@ class Outcome(NamedTuple):
     reply: the receiver's answer, stored as a message caused by the delivery's message (edge kind `reply`).
     resolves: exception ids closed by this outcome.
     warnings: tolerated departures that only reading the whole message has shown; kept with those of its envelope.
+    known: (type, number, id of the newest) of documents it was decided by; a newer one is a conflict.
     """
 
     work: Work
@@ -204,10 +207,11 @@ class Outcome(NamedTuple):
     site: str = ""
     warnings: tuple[str, ...] = ()
     step: str = ""
+    known: tuple[tuple[str, str, int], ...] = ()
 
 
 class Committed(NamedTuple):
-    """status: done, or conflict: something in `settles` changed meanwhile and nothing of this outcome was kept."""
+    """status: done, or conflict: something in `settles` or `known` changed meanwhile, and nothing of it was kept."""
 
     status: str
     messages: tuple[int, ...] = ()  # seqs of Outcome.messages
@@ -313,6 +317,10 @@ class Store(StoreReader, Protocol):
         ...
 
     async def facts(self, needs: Sequence[AwaitedNeed]) -> list[tuple[Awaited, ...]]: ...
+    async def known(self, needs: Sequence[DocumentNeed]) -> list[tuple[KnownDocument, ...]]:
+        """The documents of each need, oldest first."""
+        ...
+
     async def resolve(self, ids: Sequence[int], *, reason: str, who: str) -> None: ...
     async def replay(
         self,

@@ -29,6 +29,11 @@ def look_up(tx: Transaction, outcomes: Iterable[Outcome]) -> None:
     if replaced:
         for id, message, state in tx.con.execute(queries()["replaced_deliveries"], (json.dumps(replaced),)):
             tx.replaced[id] = message, state
+    known = [name[:2] for outcome in outcomes for name in outcome.known]
+    if known:
+        tx.newest.update(dict.fromkeys(known, 0))
+        for type, number, id in tx.con.execute(queries()["newest_documents"], {"needs": json.dumps(known)}):
+            tx.newest[type, number] = id
     again = [outcome.work.subject for outcome in outcomes if outcome.work.kind == "process" and outcome.work.step]
     if again:
         tx.states.update(tx.con.execute(queries()["message_states"], (json.dumps(again),)).fetchall())
@@ -51,6 +56,8 @@ def commit(tx: Transaction, outcomes: Sequence[Outcome], sending: Collection[int
 
 
 def _keep(tx: Transaction, outcome: Outcome) -> Committed:
+    if outcome.known and any(tx.newest[type, number] != id for type, number, id in outcome.known):
+        return Committed("conflict")
     if outcome.settles:
         if any(tx.settled.get(settle.id) != settle.was for settle in outcome.settles):
             return Committed("conflict")
@@ -94,6 +101,8 @@ def _keep_documents(tx: Transaction, seq: int, documents: Sequence[NewDocument])
     for type, number, summary, body, place in documents:
         id = tx.next_id("documents")
         tx.rows["add_documents"].append((id, seq, type, number, summary, body, place))
+        if (type, number) in tx.newest:
+            tx.newest[type, number] = id
         ids.append(id)
     return ids
 

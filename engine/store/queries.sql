@@ -235,6 +235,23 @@ SELECT id, message, type, number, summary, body, place FROM documents WHERE id I
 -- name: documents_by_message
 SELECT id, message, type, number, summary, body, place FROM documents WHERE message IN (SELECT value FROM json_each(?)) ORDER BY id
 
+-- A document stands under its own number among the keys of its message.
+-- name: documents_spoken_of
+SELECT needs.key, d.id, d.message, m.partner, d.body, sent.message, max(sent.id)
+FROM json_each(:needs) AS needs
+CROSS JOIN keys AS k ON k.value = needs.value ->> 1
+CROSS JOIN documents AS d ON d.message = k.seq AND d.type = needs.value ->> 0 AND d.number = needs.value ->> 1
+CROSS JOIN messages AS m ON m.seq = d.message
+LEFT JOIN deliveries AS sent ON sent.document = d.id AND sent.destination = needs.value ->> 2
+GROUP BY needs.key, d.id ORDER BY needs.key, d.id
+
+-- name: newest_documents
+SELECT needs.value ->> 0, needs.value ->> 1, max(d.id)
+FROM json_each(:needs) AS needs
+CROSS JOIN keys AS k ON k.value = needs.value ->> 1
+CROSS JOIN documents AS d ON d.message = k.seq AND d.type = needs.value ->> 0 AND d.number = needs.value ->> 1
+GROUP BY needs.key
+
 -- name: deliveries_by_id
 SELECT id, uid, message, destination, connection, type, lane, state, attempts, created_at, possible_duplicate, options,
        document, replaces

@@ -19,7 +19,9 @@ from engine.store.records import (
     Awaited,
     AwaitedNeed,
     DeliveryRecord,
+    DocumentNeed,
     ExceptionRecord,
+    KnownDocument,
     Missed,
     Page,
     Search,
@@ -83,6 +85,9 @@ class Reader:
     # --- the contract's reading methods ---
     async def facts(self, needs: Sequence[AwaitedNeed]) -> list[tuple[Awaited, ...]]:
         return await self.read(reading.facts, needs) if needs else []
+
+    async def known(self, needs: Sequence[DocumentNeed]) -> list[tuple[KnownDocument, ...]]:
+        return await self.read(reading.known, needs) if needs else []
 
     async def get(self, seq: int) -> Message | None:
         return await self.read(reading.get, seq)

@@ -17,7 +17,9 @@ from engine.store.records import (
     Awaited,
     AwaitedNeed,
     DeliveryRecord,
+    DocumentNeed,
     ExceptionRecord,
+    KnownDocument,
     Missed,
     Page,
     Search,
@@ -225,6 +227,14 @@ def facts(con: sqlite3.Connection, needs: Sequence[AwaitedNeed]) -> list[tuple[A
     for position, *row in rows(con, "acknowledgements_spoken_of", {"needs": asked}):
         found[position].append(Awaited(*row))
     return [tuple(spoken) for spoken in found]
+
+
+def known(con: sqlite3.Connection, needs: Sequence[DocumentNeed]) -> list[tuple[KnownDocument, ...]]:
+    asked = json.dumps([tuple(need) for need in needs])
+    found: list[list[KnownDocument]] = [[] for _ in needs]
+    for position, *row in rows(con, "documents_spoken_of", {"needs": asked}):
+        found[position].append(KnownDocument(*row))
+    return [tuple(documents) for documents in found]
 
 
 def awaited(con: sqlite3.Connection, overdue_at: int, partner: str, limit: int, wanted: Sequence[int]) -> list[Awaited]:

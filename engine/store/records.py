@@ -41,6 +41,26 @@ class Awaited(NamedTuple):
     created_at: int = 0
 
 
+class DocumentNeed(NamedTuple):
+    """All documents of a type and number. partner: to whom it matters whether they were sent."""
+
+    type: str
+    number: str
+    partner: str
+
+
+class KnownDocument(NamedTuple):
+    """sender: the partner whose message it was read from. sent, delivery: the last message it went to the partner of
+    the need in, and its delivery; None when it never did."""
+
+    id: int
+    message: int
+    sender: str
+    body: str
+    sent: int | None = None
+    delivery: int | None = None
+
+
 class ExceptionRecord(NamedTuple):
     id: int
     code: str
@@ -126,7 +146,7 @@ class DeliveryRecord(NamedTuple):
 class Edge(NamedTuple):
     source: int
     target: int
-    kind: str  # causes | reply | acknowledges | duplicate | replay
+    kind: str  # causes | reply | acknowledges | follows | repeats | updates | duplicate | replay
 
 
 class Page(NamedTuple):

@@ -68,6 +68,7 @@ class Transaction:
         self.settled: dict[int, str] = {}  # state of the acknowledgements spoken of
         self.owners: dict[int, int] = {}  # the delivery of each acknowledgement spoken of
         self.replaced: dict[int, tuple[int, str]] = {}  # delivery to be replaced -> its message, its state
+        self.newest: dict[tuple[str, str], int] = {}  # document of each type and number that outcomes were decided by
         self.states: dict[int, str] = {}  # of the messages that are processed again
         self.arrivals = memory.arrivals
         self._memory = memory

@@ -12,9 +12,8 @@ import pytest
 from engine.codes import CODES, explain, parse
 
 ROOT = Path(__file__).resolve().parents[2]
-FAMILIES = (
-    "order|identifier|frame|hl7|x12|json|map|route|dup|ack|delivery|http|folder|mllp|store|control|internal|security"
-)
+BUSINESS = "order|identifier|match|advice|ack"
+FAMILIES = f"{BUSINESS}|frame|hl7|x12|json|map|route|dup|delivery|http|folder|mllp|store|control|internal|security"
 CODE = re.compile(rf"(?:CFG|MAP)\d{{3}}|(?:{FAMILIES})\.[a-z][a-z0-9_]*")
 OTHER_NAMES = {"store.db", "control.sock", "http.disconnect"}  # two files, and a word of ASGI
 

@@ -19,7 +19,7 @@ from engine.pipeline import Before
 from engine.planner import Planner
 from engine.site.model import Site
 from engine.store.contract import Outcome, Work
-from engine.store.records import Awaited, AwaitedNeed, DeliveryRecord, StoredDocument
+from engine.store.records import Awaited, AwaitedNeed, DeliveryRecord, KnownDocument, StoredDocument
 from tests import x12_kit
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,10 +54,14 @@ def orders() -> Work:
 
 
 def run(
-    found: Work, planner: Planner, before: Before = pipeline.NOTHING, awaited: Sequence[Awaited] = ()
+    found: Work,
+    planner: Planner,
+    before: Before = pipeline.NOTHING,
+    awaited: Sequence[Awaited] = (),
+    known: Sequence[KnownDocument] = (),
 ) -> tuple[pipeline.Reading, Outcome]:
     reading = pipeline.read(found.message, planner)
-    facts = dict.fromkeys(reading.needs, awaited)
+    facts = pipeline.Facts(dict.fromkeys(reading.needs, awaited), dict.fromkeys(reading.lookups, known))
     return reading, pipeline.plan(found, reading, facts, planner, now=NOW, before=before)
 
 
