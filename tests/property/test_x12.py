@@ -31,6 +31,13 @@ WHOLE = [
 ]
 
 
+def told(refusals: Iterable[Refused]) -> None:
+    """Text that can be stored, and is no data: ids, numbers and our own words."""
+    for refusal in refusals:
+        assert (refusal.place + refusal.text).isascii()
+        assert len(refusal.place) < 100
+
+
 def answered(answers: Iterable[Answer]) -> None:
     for answer in answers:
         FORMAT.envelop(answer.nodes, envelope(answer.type))
@@ -51,6 +58,9 @@ def take(raw: bytes) -> None:
             if part.node is not None:
                 list(FORMAT.structure({"set": part.type}).leaves(part.node))
             assert all(refusal.place for refusal in part.refusals)
+            told(part.refusals)
+        told(opened.problems)
+        assert all(receipt.ref.isascii() and "".join(receipt.details).isascii() for receipt in opened.receipts)
 
 
 @given(st.lists(st.tuples(st.sampled_from(WHOLE), MARKS), max_size=4), st.sampled_from([b"", b"\n", b"\r\n  "]))

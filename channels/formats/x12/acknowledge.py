@@ -88,7 +88,7 @@ class _Notes:
         response.append(f"{self._prefix}5", one.status, *one.codes[:_MOST_CODES])
 
     def _segment(self, response: Group, fault: SegmentFault, one: SetVerdict) -> None:
-        id = re.sub(r"[^A-Z0-9]", "", fault.id)[:3]
+        id = re.sub(r"[^A-Za-z0-9]", "", fault.id)[:3]
         if len(id) < 2 or fault.position > 999_999:
             return
         note = response.append(f"{self._prefix}3", id, str(fault.position), fault.loop, fault.code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -27,6 +27,9 @@ EXCLUDED: Final = "10"
 TOO_MANY_REPETITIONS: Final = "12"
 TOO_MANY_COMPONENTS: Final = "13"
 
+# Binary data, behind its length.
+BINARY: Final = frozenset({"BIN", "BDS"})
+_LONGEST_LENGTH: Final = 15  # digits
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 _BAD: Final = re.compile(f"[{BAD_CHARACTER}]")
@@ -55,6 +58,20 @@ class ElementFault:
 def check(segment: Elements, definition: Segment, reserved: Mapping[str, str] = NOTHING) -> list[ElementFault]:
     """All faults of a segment's elements, in order. reserved: separators no value may hold, each with its AK403."""
     return [] if _is_sound(segment, definition, reserved) else _faults(segment, definition, reserved)
+
+
+def check_binary(segment: Elements, definition: Segment, size: Callable[[], int]) -> ElementFault | None:
+    """What is wrong with the length that binary data claims. size: characters of the set; it can claim no more.
+
+    The claim is compared, never acted upon: what follows is read as segments.
+    """
+    position = len(definition.slots) - 1
+    of = definition.slots[position - 1].of
+    told = segment[position] if position < len(segment) else ""
+    code = MISSING if not told else "" if re.fullmatch("[0-9]+", told) else CHARACTER
+    if not code and (len(told) > _LONGEST_LENGTH or int(told) > size()):
+        code = TOO_LONG
+    return ElementFault(position, code, 0, of.number, of.name, told) if code else None
 
 
 def _is_sound(segment: Elements, definition: Segment, reserved: Mapping[str, str]) -> bool:

@@ -33,7 +33,11 @@ class Findings:
         if strays:
             text = f"{strays} segments stand outside every transaction set"
             self.problems.append(refuse("x12.structure", "024", "ISA", text))
-        self.receipts += [ta1.receipt(segment) for segment in ta1s]
+        for segment in ta1s:
+            try:
+                self.receipts.append(ta1.receipt(segment))
+            except Refused as unreadable:
+                self.problems.append(unreadable)
 
     def take_set(
         self, one: SetVerdict, body: Sequence[Elements], number: int, group: GroupVerdict, position: int

@@ -6,14 +6,14 @@ any more is told and left out of the tree; nothing after it is lost.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from channels.formats.x12.elements import NOTHING, ElementFault, check
+from channels.formats.x12.elements import BINARY, NOTHING, ElementFault, check, check_binary
 from channels.formats.x12.grammar import Composite, Place, Slot, TransactionSet
 from channels.formats.x12.levels import tree_of
-from channels.formats.x12.separators import Elements, Repeats, Separators
+from channels.formats.x12.separators import Elements, Repeats, Separators, shown
 from channels.formats.x12.tree import Group, place_of
 
 UNKNOWN: Final = "1"
@@ -54,10 +54,11 @@ class _Frame:
 
 
 class _Matcher:
-    __slots__ = ("definition", "faults", "reserved", "separators", "stack")
+    __slots__ = ("definition", "faults", "reserved", "separators", "size", "stack")
 
-    def __init__(self, definition: TransactionSet, separators: Separators | None) -> None:
+    def __init__(self, definition: TransactionSet, separators: Separators | None, size: Callable[[], int]) -> None:
         self.definition = definition
+        self.size = size  # characters of the set
         self.separators = separators
         self.reserved = definition.release.reserved(separators) if separators else NOTHING
         self.stack = [_Frame(tree_of(definition.root), -1)]
@@ -99,7 +100,12 @@ class _Matcher:
         id, group = segment[0], self.stack[-1].group
         known = self.definition.release.segments
         code = OUT_OF_ORDER if id in self.definition.known else NOT_IN_SET if id in known else UNKNOWN
-        self._tell(SegmentFault(id, position, code, place_of(group, [id.strip() or "?"]), group.loop.name))
+        where, loop = place_of(group, [shown(id)]), group.loop.name
+        if id in BINARY and (found := check_binary(segment, known[id], self.size)):
+            places = (f"{where}/{id}{found.position:02d}",)
+            self._tell(SegmentFault(id, position, HAS_ELEMENT_FAULTS, where, loop, (found,), places))
+            return
+        self._tell(SegmentFault(id, position, code, where, loop))
 
     def _close(self, position: int) -> None:
         frame = self.stack.pop()
@@ -148,7 +154,7 @@ def match(
 
     separators: None for segments of our own, whose elements are in parts already.
     """
-    matcher = _Matcher(definition, separators)
+    matcher = _Matcher(definition, separators, lambda: sum([len(part) + 1 for segment in body for part in segment]))
     root = matcher.stack[0].group
     for position, segment in enumerate(body, 2):
         matcher.take(segment, position)

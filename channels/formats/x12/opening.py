@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from channels.formats.x12.charsets import decode
 from channels.formats.x12.envelope import Interchange, find_interchange, judge, only_acknowledges, refuse
 from channels.formats.x12.findings import Findings
 from channels.formats.x12.groups import (
@@ -13,7 +14,7 @@ from channels.formats.x12.groups import (
     arrange,
     judge_groups,
 )
-from channels.formats.x12.separators import Tokens, cut
+from channels.formats.x12.separators import Separators, Tokens, cut
 from channels.formats.x12.split import skip_lead
 from channels.formats.x12.words import TOLERATED
 from engine.errors import Refused
@@ -66,13 +67,13 @@ def tokenize(raw: bytes, found: Interchange, profile: Profile) -> Tokens:
     separators = found.header.separators
     if raw.count(separators.segment.encode(), found.start, found.end) > most:
         raise refuse("x12.envelope", "022", "ISA", f"the interchange has more than {most} segments")
-    return cut(decoded(raw[found.start : found.end], profile), separators)
+    return cut(decoded(raw[found.start : found.end], profile, separators), separators)
 
 
-def decoded(raw: bytes, profile: Profile) -> str:
-    """Bytes that the agreed charset (ASCII when none is) lacks stay as lone surrogates."""
+def decoded(raw: bytes, profile: Profile, separators: Separators) -> str:
+    """In the agreed character set, ASCII when none is; what that lacks stays as lone surrogates."""
     try:
-        return raw.decode(profile.charset or "ascii", "surrogateescape")
+        return decode(raw, profile.charset, separators.all + separators.repetition)
     except LookupError:
         raise refuse("x12.value", "024", "ISA", "the charset agreed with this partner is not known here") from None
 

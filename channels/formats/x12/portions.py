@@ -132,7 +132,8 @@ def _dumped(state: State) -> str:
 # --- windows ---------------------------------------------------------------------------------------------------------
 def _cut(raw: bytes, state: State, profile: Profile, *, last: bool = False) -> Tokens:
     """last: blanks behind the IEA may be at its end."""
-    tokens = cut(decoded(raw.rstrip(BLANK_BYTES) if last else raw, profile), state.separators)
+    marks = state.separators
+    tokens = cut(decoded(raw.rstrip(BLANK_BYTES) if last else raw, profile, marks), marks)
     state.warnings = [*dict.fromkeys([*state.warnings, *departures(tokens)])]
     return tokens
 

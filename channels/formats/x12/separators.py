@@ -5,6 +5,7 @@ X12 has no escape: a separator can never be part of a value.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -34,6 +35,11 @@ def simple_values(value: Any) -> Iterator[tuple[int, int, str]]:
         yield from ((0, component, text) for component, text in enumerate(value, 1))
     else:
         yield 0, 0, value
+
+
+def shown(text: str) -> str:
+    """An id, number or code as people may see it: where data stands in its place, it is not told."""
+    return text.strip() if re.fullmatch(r" *[A-Za-z0-9]{1,9} *", text) else "?"
 
 
 def text_of(value: Any, component: str, repetition: str) -> str:

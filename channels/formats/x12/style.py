@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from channels.formats.x12.charsets import BASIC, encoding, lacks
 from channels.formats.x12.grammar import BASE
 from channels.formats.x12.separators import Separators
 from engine.errors import Refused
@@ -38,7 +38,8 @@ class Identity(NamedTuple):
 class Style:
     """How a partner wants its interchanges written.
 
-    end: the segment terminator with the line end after it. guard: finds what no ASCII value may hold.
+    end: the segment terminator with the line end after it. guard: finds what no ASCII value may hold. encoding: of
+    `charset`.
     """
 
     separators: Separators
@@ -49,6 +50,7 @@ class Style:
     acknowledgement_requested: str
     charset: str
     group_version: str
+    encoding: str
 
 
 def style_of(options: Mapping[str, str]) -> Style:
@@ -63,14 +65,12 @@ def style_of(options: Mapping[str, str]) -> Style:
     )  # fmt: skip
     if separators.fault() or told["after_segment"].strip("\r\n") or len(told["standards_id"]) != 1:
         raise Refused("x12.separators", "the partner's envelope has separators that cannot serve", hint=_YAML)
-    if (
-        not _known_charset(told["charset"])
-        or len(told["version"]) != 5
-        or told["acknowledgement_requested"] not in {"0", "1"}
-    ):
+    charset = told["charset"]
+    if not _encoding(charset) or len(told["version"]) != 5 or told["acknowledgement_requested"] not in {"0", "1"}:
         raise Refused("x12.envelope", "the partner's envelope has an impossible setting", hint=_YAML)
     end = (separators.segment + told["after_segment"]).encode()
-    guard = re.compile(rf"[\x00-\x1f\x7f{re.escape(separators.all + separators.repetition)}]")
+    lacking = "".join(map(chr, range(128))).translate(dict.fromkeys(map(ord, BASIC))) if charset == "basic" else ""
+    guard = re.compile(rf"[\x00-\x1f\x7f{re.escape(separators.all + separators.repetition + lacking)}]")
     return Style(
         separators,
         end,
@@ -78,16 +78,18 @@ def style_of(options: Mapping[str, str]) -> Style:
         told["standards_id"],
         told["version"],
         told["acknowledgement_requested"],
-        told["charset"],
+        charset,
         told["group_version"],
+        _encoding(charset),
     )
 
 
-def _known_charset(name: str) -> bool:
+def _encoding(charset: str) -> str:
+    """Empty for a character set that is not known here."""
     try:
-        return bool(codecs.lookup(name))
+        return encoding(charset)
     except LookupError:
-        return False
+        return ""
 
 
 def identity_of(side: Mapping[str, str], whose: str, style: Style) -> Identity:
@@ -104,10 +106,11 @@ def unwritable(value: str, style: Style) -> str:
     """Why a value cannot stand in these bytes; empty when it can."""
     if value.isascii() and style.guard.search(value) is None:
         return ""
-    try:
-        encoded = value.encode(style.charset)
-    except UnicodeEncodeError:
+    if not value.isascii() and lacks(value, style.charset):
         return f"the value has a character outside {style.charset}"
+    encoded = value.encode(style.encoding)
     if any(mark.encode() in encoded for mark in style.separators.all + style.separators.repetition):
         return "the value holds a separator of this partner's envelope"
-    return "" if value.isprintable() else "the value holds a control character"
+    if not value.isprintable():
+        return "the value holds a control character"
+    return f"the value has a character outside {style.charset}" if lacks(value, style.charset) else ""

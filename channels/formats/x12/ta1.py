@@ -70,7 +70,10 @@ def _acknowledges(raw: bytes, start: int) -> bool:
 
 # --- theirs ----------------------------------------------------------------------------------------------------------
 def receipt(segment: Elements) -> Receipt:
-    """What a TA1 says of an interchange we sent, by its ISA13."""
+    """What a TA1 says of an interchange we sent, by its ISA13. Raises Refused when it cannot be read."""
     verdict, note = element(segment, 4), element(segment, 5)
+    for at, form in ((1, "[0-9]{1,9}"), (4, "[AER]"), (5, "[0-9]{3}")):
+        if not re.fullmatch(form, element(segment, at)):
+            raise Refused("x12.element", "this TA1 says nothing that can be read", place=f"TA1{at:02d}")
     told = () if note == ACCEPTED else (f"interchange: {INTERCHANGE_NOTES.get(note, 'fault')} [{note}]",)
     return Receipt(KIND, element(segment, 1).zfill(9), verdict in {"A", "E"}, verdict, told, whole=True)

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-# Control characters, and bytes that the agreed character set does not have (kept as lone surrogates by decoding).
-BAD_CHARACTER: Final = "\\x00-\\x1f\\x7f-\\x9f\\udc80-\\udcff"
+# Control characters, and what the agreed character set does not have (kept as lone surrogates: see `charsets`).
+BAD_CHARACTER: Final = "\\x00-\\x1f\\x7f-\\x9f\\udc00-\\udcff"
 
 Test = Callable[[str], object]  # its answer counts as true or false
 

@@ -9,6 +9,7 @@ from channels.formats.x12.elements import ElementFault
 from channels.formats.x12.grammar import RELEASES, Composite, release
 from channels.formats.x12.groups import SetVerdict
 from channels.formats.x12.match import SegmentFault
+from channels.formats.x12.separators import shown
 from channels.formats.x12.standard.codes import ELEMENT_FAULTS, SEGMENT_FAULTS, SET_FAULTS
 from engine.errors import Refused
 
@@ -18,14 +19,15 @@ _MOST_TOLD: Final = 5
 
 def segment_words(id: str, position: str, code: str) -> str:
     """`segment 4 REF: segment out of order [7]`."""
-    return f"segment {position} {id}: {_gloss(SEGMENT_FAULTS, code)}"
+    return f"segment {shown(position)} {shown(id)}: {_gloss(SEGMENT_FAULTS, code)}"
 
 
 def element_words(id: str, position: str, element: str, component: str, code: str) -> str:
     """`segment 4 PO1, element 3 (unit): code value not in the list [7]`."""
     name = element_name(id, element, component)
-    where = f"element {element}" + (f" component {component}" if component else "")
-    return f"segment {position} {id}, {where}{f' ({name})' if name else ''}: {_gloss(ELEMENT_FAULTS, code)}"
+    where = f"element {shown(element)}" + (f" component {shown(component)}" if component else "")
+    where += f" ({name})" if name else ""
+    return f"segment {shown(position)} {shown(id)}, {where}: {_gloss(ELEMENT_FAULTS, code)}"
 
 
 def set_words(code: str) -> str:
@@ -45,14 +47,14 @@ def element_name(id: str, element: str, component: str = "") -> str:
 
 
 def _gloss(table: Mapping[str, str], code: str) -> str:
-    return f"{table.get(code, 'fault')} [{code}]"
+    return f"{table.get(code, 'fault')} [{shown(code)}]"
 
 
 # --- our own judgement -----------------------------------------------------------------------------------------------
 def fault_words(fault: SegmentFault) -> list[str]:
     """One sentence for each thing wrong with a segment."""
     if not fault.elements:
-        return [segment_words(fault.id.strip() or "?", str(fault.position), fault.code) + _asked_by(fault.rule)]
+        return [segment_words(fault.id, str(fault.position), fault.code) + _asked_by(fault.rule)]
     return [_found_words(fault, found) + _asked_by(found.rule) for found in fault.elements]
 
 
@@ -78,7 +80,7 @@ def refusal(verdict: SetVerdict, place: str) -> Refused:
     told = [words for fault in verdict.faults for words in fault_words(fault)]
     told = [set_words(code) for code in verdict.codes if code != "5"] + told
     more = f"; and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
-    text = f"the {verdict.id or 'set'} is refused: {'; '.join(told[:_MOST_TOLD])}{more}"
+    text = f"the {shown(verdict.id) if verdict.id else 'set'} is refused: {'; '.join(told[:_MOST_TOLD])}{more}"
     hint = "our 997 tells the partner; it must send a corrected set"
     if verdict.codes[0] != "5":
         return Refused("x12.set", text, place=place, hint=hint, status=verdict.codes[0])

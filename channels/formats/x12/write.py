@@ -226,7 +226,7 @@ def _refused(fault: SegmentFault) -> Refused:
 # --- bytes -----------------------------------------------------------------------------------------------------------
 def _render(segment: Elements, style: Style) -> bytes:
     marks = style.separators
-    return _text(segment, marks.element, marks.component, marks.repetition).encode(style.charset)
+    return _text(segment, marks.element, marks.component, marks.repetition).encode(style.encoding)
 
 
 def _text(segment: Elements, element: str, component: str, repetition: str) -> str:

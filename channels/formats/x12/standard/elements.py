@@ -292,6 +292,8 @@ ELEMENTS: Final = """
 770 AN 1/20 option
 771 ID 1/3 market area kind
 782 R 1/18 amount
+784 N0 1/15 length of binary data
+785 AN 1/999999999 binary data
 786 ID 2/2 security level
 787 N0 1/15 record length
 788 N0 1/5 block length
