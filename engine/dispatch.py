@@ -68,7 +68,7 @@ class Dispatch:
             most = await self._pace.room()
             lanes = await self._store.pull("process", most, wait=1.0, lanes=_LANES, bytes=_ROUND_BYTES)
             works = [work for _, lane in lanes for work in lane]
-            size = sum([work.message.size for work in works])
+            size = sum([len(work.message.body) for work in works])
             self._pace.begin(size)
         try:
             if works:

@@ -24,10 +24,11 @@ from engine.supervise import forever
 COMMAND = (sys.executable, "-m", "engine.worker")
 _WORTH = 8  # messages that are worth the way to the worker and back ...
 _LONG = 32 << 10  # ... or so many bytes
-_LARGE = 1 << 20  # bytes that are not: the event loop would stand still while it packs and unpacks them
+_LARGE = 1 << 20  # bytes of several that are not: the event loop would stand still while it packs and unpacks them
 _ENOUGH = 3  # rounds: it does not run out of them while we decide one
 _PATIENCE = 1.5  # seconds without a word from a worker that was asked, after which nobody waits for it ...
-_REST = 30.0  # ... and without a word at all, after which it is ended: it hangs, or has nothing to do
+_REST = 30.0  # ... and without a word at all, after which it is ended: it hangs, or has nothing to do ...
+_BYTE = 4e-6  # ... and so many more for each byte that it has to look at
 _AGAIN = 0.5  # seconds until one that ended by itself is replaced: whatever ended it may end the next ...
 _UNFIT = 5.0  # ... and until one that never came so far: what the site refers to is gone, or the machine is short
 
@@ -44,7 +45,7 @@ class Worker:
         self.silent = False
         self.again = _UNFIT
         self._process = process
-        self._asked: deque[asyncio.Future[list[Any] | None]] = deque()
+        self._asked: deque[tuple[asyncio.Future[list[Any] | None], float]] = deque()  # each with what time it may take
         self._heard = time.monotonic()  # when it last spoke, or began to be waited for
 
     async def ask(self, works: Sequence[Work]) -> list[Any] | None:
@@ -57,7 +58,7 @@ class Worker:
         except (ConnectionError, RuntimeError):  # uvloop raises RuntimeError on a closed pipe
             self.end()
             return None
-        self._asked.append(future)
+        self._asked.append((future, _BYTE * _size(works)))
         return await future
 
     @property
@@ -107,7 +108,7 @@ class Worker:
                 answer = await _receive(self._process.stdout)
                 self._heard = time.monotonic()
                 self.silent = False
-                asked = self._asked.popleft()
+                asked, _ = self._asked.popleft()
                 if not asked.done():
                     asked.set_result(answer)
         if self.again == _UNFIT:
@@ -115,7 +116,7 @@ class Worker:
 
     async def _watch(self) -> None:
         """Let nobody wait for a worker that hangs; return when it has hung or rested long enough."""
-        while (quiet := time.monotonic() - self._heard) < _REST:
+        while (quiet := time.monotonic() - self._heard - sum([more for _, more in self._asked])) < _REST:
             if self._asked and quiet >= _PATIENCE and not self.silent:
                 self.silent = True
                 logs.warning("worker_silent", pid=self._process.pid, asked=len(self._asked))
@@ -127,7 +128,7 @@ class Worker:
 
     def _give_back(self) -> None:
         """What it was asked is the caller's again. An answer that comes nevertheless finds nobody waiting."""
-        for future in self._asked:
+        for future, _ in self._asked:
             if not future.done():
                 future.set_result(None)
 
@@ -188,8 +189,12 @@ class Workers:
 
 
 def _is_worth(works: Sequence[Work]) -> bool:
-    size = sum([len(work.message.body) for work in works])
-    return (len(works) >= _WORTH or size >= _LONG) and size <= _LARGE
+    size = _size(works)
+    return (len(works) >= _WORTH or size >= _LONG) and (size <= _LARGE or len(works) == 1)
+
+
+def _size(works: Sequence[Work]) -> int:
+    return sum([len(work.message.body) for work in works])
 
 
 async def _receive(source: asyncio.StreamReader) -> Any:

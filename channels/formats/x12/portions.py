@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -25,7 +25,7 @@ from engine.errors import Refused
 from engine.plugin import Opened, Portion, Profile
 
 SURVEYED: Final = 1 << 20  # bytes of a window to survey ...
-READ: Final = 64 << 10  # ... and of one to read: tens of milliseconds
+READ: Final = 32 << 10  # ... and of one to read: tens of milliseconds
 _CLOSING: Final = frozenset({"SE", "GE", "GS", "IEA", "TA1", "ISA"})  # behind these no set is open
 
 
@@ -274,29 +274,44 @@ class _Reader:
         group, twice = self.judged[state.group - 1], state.groups[state.group - 1].twice
         verdict = judge_set(one, group, twice, state.separators, self.profile)
         self.findings.take_set(verdict, one.body, state.set, group, state.group)
-        state.verdicts.append(_plain(verdict))
+        _note(verdict, state.verdicts)
 
     def _end_group(self) -> None:
         self._end_set()
         state = self.state
         if state.open:
             group = self.judged[state.group - 1]
-            sets = tuple(map(_verdict, state.verdicts))
+            sets = tuple([verdict for plain in state.verdicts for verdict in _verdicts(plain)])
             self.findings.take_group(dataclasses.replace(group, sets=sets), state.group)
             state.open, state.verdicts = False, []
 
 
 # --- verdicts as plain data ------------------------------------------------------------------------------------------
-def _plain(verdict: SetVerdict) -> list[Any]:
-    """Without its tree."""
-    faults = [dataclasses.astuple(fault) for fault in verdict.faults]
-    return [verdict.id, verdict.control, verdict.codes, faults, verdict.version, verdict.tolerated, verdict.number]
+def _note(verdict: SetVerdict, noted: list[Any]) -> None:
+    """Without its tree. Faultless sets that are numbered one after the other, as most are, stand as one: with the
+    first number and their count."""
+    one = verdict
+    faults = [dataclasses.astuple(fault) for fault in one.faults]
+    plain = [one.id, one.control, 0 if one.codes else 1, one.codes, faults, one.version, one.tolerated, one.number]
+    last = noted[-1] if noted else None
+    follows = last and last[2] and plain[2] and one.control == _following(last[1], last[2])
+    if last and follows and (last[0], last[5:]) == (plain[0], plain[5:]):
+        last[2] += 1
+    else:
+        noted.append(plain)
 
 
-def _verdict(plain: list[Any]) -> SetVerdict:
-    id, control, codes, faults, version, tolerated, number = plain
+def _following(control: str, count: int) -> str:
+    """The set control number so many further on; empty when there is none."""
+    return str(int(control) + count).zfill(len(control)) if control.isascii() and control.isdigit() else ""
+
+
+def _verdicts(plain: list[Any]) -> Iterator[SetVerdict]:
+    id, control, count, codes, faults, version, tolerated, number = plain
     found = tuple(map(_fault, faults))
-    return SetVerdict(id, control, tuple(codes), found, version=version, tolerated=tolerated, number=number)
+    for position in range(count or 1):
+        name = _following(control, position) if position else control
+        yield SetVerdict(id, name, tuple(codes), found, version=version, tolerated=tolerated, number=number)
 
 
 def _fault(plain: list[Any]) -> SegmentFault:
