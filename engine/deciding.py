@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from engine import ids, logs, pipeline, portions
+from engine.crossing import Asks, Found, facts_of
 from engine.errors import Refused, Unavailable
 from engine.message import Key
 from engine.pipeline import Reading
@@ -18,7 +19,7 @@ from engine.planner import Planner
 from engine.plugin import Format
 from engine.site.model import Site
 from engine.store.contract import NewException, Outcome, Store, Work
-from engine.store.records import Awaited, AwaitedNeed, DeliveryRecord, DocumentNeed, KnownDocument, Thread
+from engine.store.records import DeliveryRecord, Thread
 
 _THREAD = 5_000  # messages of a thread looked through for what a replayed message has caused before
 DEFECT = "internal.defect"
@@ -30,7 +31,8 @@ class Beside(Protocol):
     busy: what it is asked now would wait a while for what it was asked before.
     """
 
-    async def outcomes(self, works: Sequence[Work]) -> list[Outcome | None]: ...
+    async def outcomes(self, works: Sequence[Work]) -> list[Outcome | Asks | None]: ...
+    async def concluded(self, works: Sequence[Work], found: Sequence[Found]) -> list[Outcome | None]: ...
     def busy(self) -> bool: ...
 
 
@@ -51,6 +53,28 @@ class Deciding:
         self._turn = turn
         self._beside = beside
         self._planner = Planner(site(), formats, ids.new_id)
+
+    async def beside(self, works: Sequence[Work]) -> list[Outcome | None]:
+        """What is decided in our stead; where that takes facts, they are fetched."""
+        if self._beside is None:
+            return [None] * len(works)
+        found = await self._beside.outcomes(works)
+        decided = [answer if isinstance(answer, Outcome) else None for answer in found]
+        asking = [(at, answer) for at, answer in enumerate(found) if isinstance(answer, Asks)]
+        if asking:
+            told = await self._found([asks for _, asks in asking])
+            concluded = await self._beside.concluded([works[at] for at, _ in asking], told)
+            for (at, _), outcome in zip(asking, concluded, strict=True):
+                decided[at] = outcome
+        return decided
+
+    async def _found(self, asking: Sequence[Asks]) -> list[Found]:
+        """All that is asked, in at most two questions to the store."""
+        needs = [need for asks in asking for need in asks.needs]
+        lookups = [need for asks in asking for need in asks.lookups]
+        awaited = iter(await self._store.facts(needs) if needs else ())
+        documents = iter(await self._store.known(lookups) if lookups else ())
+        return [Found([next(awaited) for _ in asks.needs], [next(documents) for _ in asks.lookups]) for asks in asking]
 
     async def decide(self, work: Work) -> Outcome:
         """The pipeline around one message. A defect of ours becomes an exception, never a lost message."""
@@ -89,13 +113,8 @@ class Deciding:
         return await self._planned(work, reading, planner, again=again)
 
     async def _planned(self, work: Work, reading: Reading, planner: Planner, *, again: bool) -> Outcome:
-        awaited: dict[AwaitedNeed, Sequence[Awaited]] = {}
-        documents: dict[DocumentNeed, Sequence[KnownDocument]] = {}
-        if reading.needs:
-            awaited = dict(zip(reading.needs, await self._store.facts(reading.needs), strict=True))
-        if reading.lookups:
-            documents = dict(zip(reading.lookups, await self._store.known(reading.lookups), strict=True))
-        facts = pipeline.Facts(awaited, documents)
+        (found,) = await self._found([Asks(tuple(reading.needs), tuple(reading.lookups))])
+        facts = facts_of(reading, found)
         before = await self._before(work.subject) if again else pipeline.NOTHING
         return pipeline.plan(work, reading, facts, planner, now=ids.now(), before=before)
 
@@ -167,8 +186,7 @@ class Deciding:
             return await self._planned(work, pipeline.unread(*refused), planner, again=True)
         while True:
             seen = _with(work, await self._window(work, at.offset, wide))
-            beside = self._beside if not at.again else None
-            if beside is not None and (outcome := (await beside.outcomes([seen]))[0]) is not None:
+            if not at.again and (outcome := (await self.beside([seen]))[0]) is not None:
                 return outcome
             async with self._turn:
                 found = portions.read(seen.message, at, planner)

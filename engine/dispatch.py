@@ -101,7 +101,7 @@ class Dispatch:
         beside = self._beside
         if beside is None or any(work.step for work in works) or (beside.busy() and await self._is_free()):
             return [None] * len(works)
-        return await beside.outcomes(works)
+        return await self._deciding.beside(works)
 
     async def _is_free(self) -> bool:
         """Whether nobody but a round needs the event loop just now."""

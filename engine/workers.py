@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine import logs
-from engine.crossing import LENGTH, answered, frame, question, unframe
+from engine.crossing import FACTS, LENGTH, WORK, Asks, Fields, Found, answered, facts, frame, question, unframe
 from engine.site.model import Site
 from engine.store.contract import Outcome, Work
 from engine.supervise import forever
@@ -48,17 +48,20 @@ class Worker:
         self._asked: deque[tuple[asyncio.Future[list[Any] | None], float]] = deque()  # each with what time it may take
         self._heard = time.monotonic()  # when it last spoke, or began to be waited for
 
-    async def ask(self, works: Sequence[Work]) -> list[Any] | None:
-        """None when no answer came. Nobody waits for the pipe to drain: whoever asks bounds how much is asked."""
+    async def ask(self, kind: str, pieces: Sequence[Fields], size: int = 0) -> list[Any] | None:
+        """None when no answer came. Nobody waits for the pipe to drain: whoever asks bounds how much is asked.
+
+        size: bytes to be looked at.
+        """
         if not self._asked:
             self._heard = time.monotonic()
         future: asyncio.Future[list[Any] | None] = asyncio.get_running_loop().create_future()
         try:
-            self._write([question(work) for work in works])
+            self._write((kind, pieces))
         except (ConnectionError, RuntimeError):  # uvloop raises RuntimeError on a closed pipe
             self.end()
             return None
-        self._asked.append((future, _BYTE * _size(works)))
+        self._asked.append((future, _BYTE * size))
         return await future
 
     @property
@@ -157,14 +160,27 @@ class Workers:
         """Whether the worker has enough to do for a while."""
         return self._worker is not None and self._worker.ready and self._worker.asked >= _ENOUGH
 
-    async def outcomes(self, works: Sequence[Work]) -> list[Outcome | None]:
-        """What the worker decided, in order; None where the caller must decide."""
-        worker = self._present() if _is_worth(works) else None
-        answers = await worker.ask(works) if worker else None
+    async def outcomes(self, works: Sequence[Work]) -> list[Outcome | Asks | None]:
+        """What the worker decided, in order, or what it must know for that; None where the caller must decide."""
+        if not _is_worth(works):
+            return [None] * len(works)
+        return await self._ask(works, WORK, [question(work) for work in works], _size(works))
+
+    async def concluded(self, works: Sequence[Work], found: Sequence[Found]) -> list[Outcome | None]:
+        """What it decided when told. found: for each piece."""
+        pieces = [facts(work, known) for work, known in zip(works, found, strict=True)]
+        answers = await self._ask(works, FACTS, pieces)
+        return [answer if isinstance(answer, Outcome) else None for answer in answers]
+
+    async def _ask(
+        self, works: Sequence[Work], kind: str, pieces: Sequence[Fields], size: int = 0
+    ) -> list[Outcome | Asks | None]:
+        worker = self._present()
+        answers = await worker.ask(kind, pieces, size) if worker else None
         if worker is None or answers is None:
             return [None] * len(works)
         site = worker.site.version
-        return [answer and answered(work, answer, site) for work, answer in zip(works, answers, strict=True)]
+        return [answered(work, answer, site) for work, answer in zip(works, answers, strict=True)]
 
     def _present(self) -> Worker | None:
         """The worker, if it answers and has the site as it is now. After a reload its successor will."""

@@ -21,6 +21,7 @@ import channels
 from channels.simulate.requisitions import UNLISTED_ITEM, Plan, messages
 from channels.simulate.words import load as load_words
 from engine import logs, wiring, worker, workers
+from engine.deciding import Deciding
 from engine.dispatch import Dispatch
 from engine.intake import Reception, Verdicts
 from engine.planner import Planner
@@ -30,7 +31,8 @@ from engine.site.source import Source, unpack
 from engine.store.contract import Outcome, Work
 from engine.store.temporary import temporary_store
 from engine.workers import Workers
-from tests.store_kit import claim
+from tests.store_kit import accept_orders, claim, delivered
+from tests.x12_kit import group, interchange, one_set
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRON = {**os.environ, "HILUM_SITE": str(ROOT)}
@@ -149,6 +151,34 @@ def test_the_worker_decides_what_its_parent_would(site: Site) -> None:
         assert [bool(outcome.exceptions) for outcome in there].count(True) == 1
 
     play(lambda: site, test)
+
+
+def test_the_worker_is_told_what_it_asks_for(site: Site) -> None:
+    async def test(hands: Workers) -> None:
+        async with temporary_store() as store:
+            await store.commit([delivered(work) for work in await accept_orders(store, *range(1, 9))])
+            raws = [answer_to(number) for number in range(1, 10)]  # the last answers an order that was never sent
+            reception = Reception(site.listeners["acme_surgical"], lambda: site, FORMATS("x12"), store, Verdicts())
+            for raw in raws:
+                await reception.accept(raw)
+            works = await claim(store, "process")
+            deciding = Deciding(store, lambda: site, FORMATS, asyncio.Lock(), hands)
+            async with asyncio.timeout(PATIENCE):
+                while None in (there := await deciding.beside(works)):
+                    await asyncio.sleep(0.02)
+            here = [await deciding.decide(work) for work in works]
+            assert [shape(outcome) for outcome in there if outcome] == [shape(outcome) for outcome in here]
+            assert [len(outcome.settles) for outcome in there if outcome] == [1] * 8 + [0]
+            assert [outcome.settles for outcome in there if outcome] == [outcome.settles for outcome in here]
+            assert [row.status for row in await store.commit([one for one in there if one])] == ["done"] * 9
+
+    play(lambda: site, test)
+
+
+def answer_to(order: int) -> bytes:
+    theirs = {"isa05": "01", "isa06": "081234567".ljust(15), "isa07": "ZZ", "isa08": "NORTHHEALTH".ljust(15)}
+    body = [f"BAK*00*AD*PO-{order}*20261121", "PO1*1*10*BX*4.5**IN*NH-10003", "CTT*1"]
+    return interchange(group([one_set("855", body)], "PR"), control=f"{order:09d}", **theirs)
 
 
 def test_little_work_needs_no_worker(site: Site) -> None:
