@@ -164,7 +164,7 @@ def test_the_worker_is_told_what_it_asks_for(site: Site) -> None:
             works = await claim(store, "process")
             deciding = Deciding(store, lambda: site, FORMATS, asyncio.Lock(), hands)
             async with asyncio.timeout(PATIENCE):
-                while None in (there := await deciding.beside(works)):
+                while None in (there := await deciding.beside(works)):  # noqa: ASYNC110 - as in `ready`
                     await asyncio.sleep(0.02)
             here = [await deciding.decide(work) for work in works]
             assert [shape(outcome) for outcome in there if outcome] == [shape(outcome) for outcome in here]

@@ -8,17 +8,14 @@ in the state, as JSON.
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable
+from typing import Final
 
-from channels.formats.x12.elements import ElementFault
-from channels.formats.x12.envelope import Header, header_faults, read_header, refuse, trailer_faults, weighed
+from channels.formats.x12.envelope import header_faults, read_header, refuse, trailer_faults, weighed
 from channels.formats.x12.findings import Findings
-from channels.formats.x12.groups import ACKNOWLEDGEMENTS, RawSet, SetVerdict, element, judge_envelopes, judge_set
-from channels.formats.x12.match import SegmentFault
+from channels.formats.x12.groups import RawSet, element, judge_envelopes, judge_set
 from channels.formats.x12.opening import decoded, departures, open_interchange, told
+from channels.formats.x12.progress import State, Surveyed, dumped, loaded, note, verdicts
 from channels.formats.x12.separators import BLANK_BYTES, Elements, Separators, Tokens, cut
 from channels.formats.x12.split import skip_lead
 from engine.errors import Refused
@@ -29,66 +26,16 @@ READ: Final = 32 << 10  # ... and of one to read: tens of milliseconds
 _CLOSING: Final = frozenset({"SE", "GE", "GS", "IEA", "TA1", "ISA"})  # behind these no set is open
 
 
-class Surveyed(NamedTuple):
-    """The envelope of one group. sets: how many. twice: set control numbers that stand there more than once."""
-
-    start: Elements
-    trailer: Elements | None
-    sets: int
-    twice: list[str]
-
-
-@dataclass(slots=True)
-class State:
-    """What has to be known from one window to the next. Groups and sets are counted from 1.
-
-    begin: where the segments behind ISA begin. controls: of the sets of the group that is surveyed. verdicts: on the
-    sets of the group that is read.
-    """
-
-    isa: list[str]
-    marks: list[str]
-    begin: int
-    surveyed: bool = False
-    groups: list[Surveyed] = field(default_factory=list)
-    open: bool = False
-    inside: bool = False
-    controls: dict[str, int] = field(default_factory=dict)
-    strays: int = 0
-    segments: int = 0
-    heard: list[Elements] = field(default_factory=list)  # TA1s
-    warnings: list[str] = field(default_factory=list)
-    warned: list[str] = field(default_factory=list)  # notes of faults of the envelope that only warn
-    group: int = 0
-    set: int = 0
-    verdicts: list[Any] = field(default_factory=list)
-
-    @property
-    def separators(self) -> Separators:
-        return Separators(*self.marks)
-
-    @property
-    def header(self) -> Header:
-        return Header(tuple(self.isa), self.separators, self.begin)
-
-    @property
-    def acknowledges(self) -> bool:
-        """As `envelope.only_acknowledges`."""
-        return all(element(group.start, 1) == ACKNOWLEDGEMENTS for group in self.groups) and bool(
-            self.groups or self.heard
-        )
-
-
 def window(state: str) -> int:
     """How many bytes the next portion would best see."""
-    return READ if state and _loaded(state).surveyed else SURVEYED
+    return READ if state and loaded(state).surveyed else SURVEYED
 
 
 def open_portion(raw: bytes, at: int, state: str, profile: Profile, *, last: bool) -> Portion | None:
     """As `engine.plugin.Portioned` says."""
     if profile.whole:  # a group must be judged to its end before anything of it goes on
         return Portion(open_interchange(raw, profile), at + len(raw), "", done=True) if last else None
-    known = _loaded(state) if state else _begun(raw, profile, last)
+    known = loaded(state) if state else _begun(raw, profile, last)
     if known is None:
         return None
     if not state:
@@ -117,16 +64,6 @@ def _begun(raw: bytes, profile: Profile, last: bool) -> State | None:
     )
     _cut(raw[start : state.begin], state, profile)  # for what is tolerated of the ISA itself
     return state
-
-
-def _loaded(text: str) -> State:
-    state = State(**json.loads(text))
-    state.groups = [Surveyed(*group) for group in state.groups]
-    return state
-
-
-def _dumped(state: State) -> str:
-    return json.dumps({one.name: getattr(state, one.name) for one in dataclasses.fields(state)})
 
 
 # --- windows ---------------------------------------------------------------------------------------------------------
@@ -173,11 +110,11 @@ def _survey(raw: bytes, at: int, state: State, profile: Profile, last: bool) -> 
     for segment in segments:
         _see(segment, state)
     if not last:
-        return Portion(Opened(), at + used, _dumped(state))
+        return Portion(Opened(), at + used, dumped(state))
     for segment in segments[-1:]:
         _judge_trailer(segment, state, profile)
     state.surveyed, state.open, state.controls = True, False, {}
-    return Portion(Opened(), state.begin, _dumped(state))
+    return Portion(Opened(), state.begin, dumped(state))
 
 
 def _judge_trailer(segment: Elements, state: State, profile: Profile) -> None:
@@ -227,7 +164,7 @@ def _read(raw: bytes, at: int, state: State, profile: Profile, last: bool) -> Po
     findings = Findings(profile.answers)
     _Reader(state, profile, findings).take(_cut(raw[:used], state, profile, last=last).segments, last=last)
     if not last:
-        return Portion(findings.opened(), at + used, _dumped(state))
+        return Portion(findings.opened(), at + used, dumped(state))
     findings.take_content(state.heard, state.strays)
     findings.warnings += state.warnings
     opened = findings.opened(state.header, asks=not state.acknowledges, warned=state.warned)
@@ -274,47 +211,13 @@ class _Reader:
         group, twice = self.judged[state.group - 1], state.groups[state.group - 1].twice
         verdict = judge_set(one, group, twice, state.separators, self.profile)
         self.findings.take_set(verdict, one.body, state.set, group, state.group)
-        _note(verdict, state.verdicts)
+        note(verdict, state.verdicts)
 
     def _end_group(self) -> None:
         self._end_set()
         state = self.state
         if state.open:
             group = self.judged[state.group - 1]
-            sets = tuple([verdict for plain in state.verdicts for verdict in _verdicts(plain)])
+            sets = tuple([verdict for plain in state.verdicts for verdict in verdicts(plain)])
             self.findings.take_group(dataclasses.replace(group, sets=sets), state.group)
             state.open, state.verdicts = False, []
-
-
-# --- verdicts as plain data ------------------------------------------------------------------------------------------
-def _note(verdict: SetVerdict, noted: list[Any]) -> None:
-    """Without its tree. Faultless sets that are numbered one after the other, as most are, stand as one: with the
-    first number and their count."""
-    one = verdict
-    faults = [dataclasses.astuple(fault) for fault in one.faults]
-    plain = [one.id, one.control, 0 if one.codes else 1, one.codes, faults, one.version, one.tolerated, one.number]
-    last = noted[-1] if noted else None
-    follows = last and last[2] and plain[2] and one.control == _following(last[1], last[2])
-    if last and follows and (last[0], last[5:]) == (plain[0], plain[5:]):
-        last[2] += 1
-    else:
-        noted.append(plain)
-
-
-def _following(control: str, count: int) -> str:
-    """The set control number so many further on; empty when there is none."""
-    return str(int(control) + count).zfill(len(control)) if control.isascii() and control.isdigit() else ""
-
-
-def _verdicts(plain: list[Any]) -> Iterator[SetVerdict]:
-    id, control, count, codes, faults, version, tolerated, number = plain
-    found = tuple(map(_fault, faults))
-    for position in range(count or 1):
-        name = _following(control, position) if position else control
-        yield SetVerdict(id, name, tuple(codes), found, version=version, tolerated=tolerated, number=number)
-
-
-def _fault(plain: list[Any]) -> SegmentFault:
-    id, position, code, place, loop, elements, places, rule = plain
-    found = tuple([ElementFault(*fault) for fault in elements])
-    return SegmentFault(id, position, code, place, loop, found, tuple(places), rule)
