@@ -258,6 +258,27 @@ class Enveloped(NamedTuple):
     refs: Mapping[str, Template] = _NOTHING
 
 
+class Seen(NamedTuple):
+    """One observation in bytes of an unknown sender. message: which of them, from 1.
+
+    kind: sender, receiver, usage, group, release, set, unit, item, party, name, a setting of an envelope, or `fault`
+    and `unusable` with the reason in words.
+    """
+
+    message: int
+    kind: str
+    value: str
+
+
+@runtime_checkable
+class Surveyor(Protocol):
+    """A format that can say what unknown bytes show of their sender."""
+
+    def survey(self, raw: bytes) -> list[Seen]:
+        """Never raises, and judges nothing."""
+        ...
+
+
 class Format(Protocol):
     name: str
 

@@ -153,3 +153,16 @@ def go_live_(
         raise click.UsageError("--override needs --reason: why it may go live without a certificate")
     numbers = {kind: number for kind, number in (("isa", control_number), ("gs", group_number)) if number}
     sys.exit(go_live(name, numbers, override, reason.strip(), dry_run))
+
+
+@partner.command("infer")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--ours", default="", metavar="QUALIFIER:ID", help="Who we are in these files, where the site does not say."
+)
+@output_options
+def infer_(files: tuple[Path, ...], ours: str, form: str | None) -> None:
+    """Read samples (X12) and propose a partner's YAML, each line with what it is sure of and what it guessed."""
+    from engine.cli.partner_infer import infer
+
+    sys.exit(infer(files, ours, form))

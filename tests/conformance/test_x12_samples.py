@@ -15,7 +15,10 @@ from channels.formats.x12.opening import tokenize
 from channels.formats.x12.separators import Elements, Separators
 from channels.formats.x12.split import skip_lead
 from engine.message import Unit
+from engine.onboarding.infer import as_yaml, infer
 from engine.plugin import Part, Profile
+from engine.positions import Findings
+from engine.site.yaml import read_tree
 from tests.x12_kit import in_portions, plain
 
 SAMPLES = Path(__file__).resolve().parents[2].parent / "shared" / "samples" / "x12"
@@ -85,3 +88,20 @@ def _without_blanks(raw: bytes, marks: Separators) -> bytes:
     raw = re.sub(re.escape(mark) + rb"[\r\n][ \t\r\n]*", lambda _: mark, raw)
     raw = re.sub(re.escape(mark) + rb"(?:" + re.escape(mark) + rb")+", lambda _: mark, raw)
     return raw if raw.endswith(mark) else raw.rstrip(b" \t\r\n") + mark
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.name for path in FILES])
+def test_what_the_file_shows_of_its_sender(path: Path) -> None:
+    """A proposal that is YAML, or a word why there is none."""
+    found = infer({path.name: FORMAT.survey(path.read_bytes())}, None)
+    if found.lines:
+        assert {"name", "status"} <= {line.key for line in found.lines}
+        assert read_tree(as_yaml(found).encode(), "proposed.yaml", Findings()) is not None
+    else:
+        assert found.unusable[path.name]
+
+
+def test_all_files_together_show_the_most_frequent_party() -> None:
+    found = infer({path.name: FORMAT.survey(path.read_bytes()) for path in FILES}, None)
+    assert "of other parties" in found.remarks[0]
+    assert any(line.key == "documents.855" for line in found.lines)

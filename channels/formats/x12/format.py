@@ -8,9 +8,10 @@ from channels.formats.x12 import paths, portions, ta1, write
 from channels.formats.x12.guide import X12Guide
 from channels.formats.x12.opening import open_interchange
 from channels.formats.x12.split import FORMAT_NAME, split
+from channels.formats.x12.survey import survey
 from engine.errors import Refused
 from engine.message import Unit
-from engine.plugin import Answer, Envelope, Enveloped, Guide, Node, Opened, Portion, Profile, Structure
+from engine.plugin import Answer, Envelope, Enveloped, Guide, Node, Opened, Portion, Profile, Seen, Structure
 
 
 class X12:
@@ -38,6 +39,9 @@ class X12:
 
     def guide(self, header: Mapping[str, str]) -> Guide:
         return X12Guide(header)
+
+    def survey(self, raw: bytes) -> list[Seen]:
+        return survey(raw)
 
     def envelop(self, nodes: Sequence[Node], envelope: Envelope) -> Enveloped:
         return write.envelop(nodes, envelope)
