@@ -130,6 +130,6 @@ def answered(work: Work, fields: Fields | list[list[Fields]] | None, site: str) 
         (
             work, "done" if step is None else "more", 0, state, rule, tuple(map(_document, documents)),
             tuple(map(_delivery, messages)), tuple(map(_key, keys)), edges, tuple(map(_exception, exceptions)),
-            tuple(map(_settle, settles)), None, None, (), site, warnings, step or "", known,
+            tuple(map(_settle, settles)), None, None, (), site, warnings, step or "", known, (),
         )
     )  # fmt: skip

@@ -15,7 +15,9 @@ import time
 from collections.abc import Callable, Mapping
 
 from engine import ids, logs, retry
+from engine.business_time import due
 from engine.errors import HilumError, Rejected, Unavailable
+from engine.message import Delivery
 from engine.pipeline import UNREAD_REPLY
 from engine.plugin import Outbound, Sender, Sent
 from engine.settling import DEFECT, Settler
@@ -109,7 +111,8 @@ class Courier:
         attempt = Attempt(started, _ms(clock), "delivered", sent.code)
         logs.debug("delivered", delivery=work.delivery.uid, connection=self._config.name, code=sent.code)
         reply = self._reply(work, sent) if sent.reply else None
-        return Outcome(work, attempt=attempt, reply=reply, site=self._site().version)
+        site = self._site()
+        return Outcome(work, attempt=attempt, reply=reply, site=site.version, dues=_dues(work.delivery, site))
 
     def _failed(self, work: Work, error: HilumError, started: int, clock: float) -> Outcome:
         delivery = work.delivery
@@ -199,6 +202,15 @@ class Deliveries:
         await self._settler.room()
         self._settler.put(Outcome(works[0], status="retry", at=later, attempt=attempt))
         await self._store.release(works[1:])
+
+
+def _dues(delivery: Delivery, site: Site) -> tuple[tuple[str, int], ...]:
+    """When each answer is due that is promised in business time."""
+    partner = site.partners.get(delivery.destination)
+    if partner is None or partner.calendar is None:
+        return ()
+    agreement, now = partner.outgoing_type(delivery.type), ids.now()
+    return tuple([(kind, due(now, within, partner.calendar)) for kind, within in agreement.expect]) if agreement else ()
 
 
 def _reply_type(partner: Partner, sent_type: str) -> tuple[str, str]:

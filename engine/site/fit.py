@@ -25,6 +25,7 @@ _WANTED: Final = {
     "float": "a number",
     "decimal": "a number",
     "bool": "true or false",
+    "date": "a day, as 2026-12-25",
     "dict": "a mapping (`key: value`)",
     "model": "a mapping (`key: value`)",
     "list": "a list",

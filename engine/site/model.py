@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+from engine.business_time import Calendar
 from engine.options import ListenerOptions, Options
 from engine.plugin import Guide
 from engine.site.crosswalks import Search
@@ -102,6 +103,7 @@ class Partner:
     runbook: str = ""
     contacts: Mapping[str, str] = field(default_factory=dict)
     dated: bool = False  # whether any crosswalk is
+    calendar: Calendar | None = None  # its business time; None: all time counts
     tolerates: frozenset[str] = frozenset()  # faults that only warn: `AK502 4`
 
     def incoming(self, type: str) -> Agreement | None:

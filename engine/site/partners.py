@@ -97,6 +97,7 @@ class _Reading:
             self.file.runbook,
             self.file.contacts,
             any(crosswalk.dated for crosswalk in crosswalks.values()),
+            self.file.calendar.business_time() if self.file.calendar else None,
             frozenset(f"{place} {code}" for place, codes in self.file.tolerate for code in codes),
         )
         ways = {name: way for name, (_, way) in connections.items() if way}

@@ -5,14 +5,26 @@ Options of listeners and connections are open here (`Any`): they belong to their
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+)
 from pydantic_core import PydanticCustomError
 
+from engine.business_time import MIDNIGHT
+from engine.business_time import Calendar as BusinessTime
 from engine.positions import did_you_mean
 from engine.site.fit import Duration
+from engine.site.hours import Days, Hours, Minute
 
 NAME: Final = r"^[a-z][a-z0-9_]{0,63}$"
 GUIDE: Final = r"^((guides/)?[a-z][a-z0-9_]{0,63})?$"
@@ -135,11 +147,14 @@ class Side(Shape):
     identity: IdentityEntry = IdentityEntry()
 
 
+_YEAR: Final = 366 * 86_400_000_000
+
+
 class AgreementEntry(Shape):
     direction: Literal["in", "out", "both"]
     mapping: Name = ""
     connection: Name = ""
-    expect: dict[Line, Annotated[Duration, Field(ge=1_000_000)]] = Field(
+    expect: dict[Line, Annotated[Duration, Field(ge=1_000_000, le=_YEAR)]] = Field(
         {}, description="answers awaited, and how long"
     )
     reply: Line = Field("", description="type of the answer's body on the same connection")
@@ -181,7 +196,18 @@ class CrosswalkUse(Shape):
 
 
 class Calendar(Shape):
+    """With anything but a zone, what a partner promises is counted in its business time."""
+
     zone: Zone
+    days: Days = Field(frozenset(range(7)), min_length=1, description="business days: mon-fri, or a list")
+    hours: Hours = Field((0, MIDNIGHT), description="when they are open, on a business day")
+    cutoff: Minute = Field(MIDNIGHT, description="what is handed over later counts from the next business day")
+    holidays: list[dt.date] = Field([], max_length=1_000, description="days on which they are closed, as 2026-12-25")
+
+    def business_time(self) -> BusinessTime | None:
+        """None when all time is."""
+        found = BusinessTime(ZoneInfo(self.zone), self.days, *self.hours, self.cutoff, frozenset(self.holidays))
+        return None if found == BusinessTime(found.zone) else found
 
 
 class PartnerFile(Shape):

@@ -188,6 +188,7 @@ class Outcome(NamedTuple):
     resolves: exception ids closed by this outcome.
     warnings: tolerated departures that only reading the whole message has shown; kept with those of its envelope.
     known: (type, number, id of the newest) of documents it was decided by; a newer one is a conflict.
+    dues: of a delivery that is done, when acknowledgements are due, by kind, where that is not simply so long after it.
     """
 
     work: Work
@@ -208,6 +209,7 @@ class Outcome(NamedTuple):
     warnings: tuple[str, ...] = ()
     step: str = ""
     known: tuple[tuple[str, str, int], ...] = ()
+    dues: tuple[tuple[str, int], ...] = ()
 
 
 class Committed(NamedTuple):

@@ -263,7 +263,7 @@ def _deliver(tx: Transaction, outcome: Outcome) -> None:
         return
     tx.finish_work("deliver", work.id)
     if state == "delivered":
-        tx.await_acknowledgements(delivery.id)
+        tx.await_acknowledgements(delivery.id, outcome.dues)
     else:
         tx.expect_nothing(delivery.id)
 

@@ -96,6 +96,10 @@ FROM ({rows}) AS v WHERE acknowledgements.id = v.column1
 UPDATE acknowledgements SET due_at = :now + within, check_at = :now + within
 WHERE delivery IN (SELECT value FROM json_each(:deliveries)) AND state = 'awaited'
 
+-- name: set_dues
+UPDATE acknowledgements SET due_at = v.column3, check_at = v.column3
+FROM ({rows}) AS v WHERE acknowledgements.delivery = v.column1 AND kind = v.column2 AND state = 'awaited'
+
 -- name: drop_acknowledgements
 UPDATE acknowledgements SET state = 'not_expected', settled_at = :now, check_at = NULL
 WHERE delivery IN (SELECT value FROM json_each(:deliveries)) AND state = :state

@@ -79,6 +79,7 @@ class Transaction:
         self._filed: set[int] = set()
         self._dropped: list[int] = []
         self._awaiting: list[int] = []
+        self._dues: list[tuple[int, str, int]] = []  # delivery, kind, instant
         self._unexpected: list[int] = []
         self._answered: list[int] = []  # acknowledgements whose deadline exceptions are over
 
@@ -201,8 +202,10 @@ class Transaction:
         if item.step:
             self.effects.steps.append((item.id, item.step))
 
-    def await_acknowledgements(self, delivery: int) -> None:
+    def await_acknowledgements(self, delivery: int, dues: Sequence[tuple[str, int]] = ()) -> None:
+        """dues: when those of a kind are due, where that is not simply so long after now."""
         self._awaiting.append(delivery)
+        self._dues.extend([(delivery, kind, at) for kind, at in dues])
 
     def expect_nothing(self, delivery: int) -> None:
         """What is still awaited for a delivery becomes `not_expected`."""
@@ -263,6 +266,9 @@ class Transaction:
         if self._awaiting:
             values = {"now": self.now, "deliveries": json.dumps(self._awaiting)}
             changed = self.con.execute(queries()["await_acknowledgements"], values).rowcount
+            if self._dues:
+                write(self.con, "set_dues", self._dues)
+                self._dues = []
             if changed:
                 self.effects.check_at(self.con.execute(queries()["next_check"]).fetchone()[0])
             self._awaiting = []

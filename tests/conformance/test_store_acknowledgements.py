@@ -145,6 +145,28 @@ def test_an_answer_may_come_before_the_delivery_is_settled(make: Make) -> None:
     on(make, test)
 
 
+def test_a_deadline_may_be_an_instant_of_its_own(make: Make) -> None:
+    """Business time is no plain length of time: whoever hands over says when which answer is due."""
+
+    async def test(store: Store, clock: Clock) -> None:
+        first, second = await accept_orders(store, 1, 2)
+        await commit(store, delivered(first)._replace(dues=(("855", clock.now + 72 * HOUR),)), delivered(second))
+        told = {(a.delivery, a.kind): a.due_at - clock.now for a in await store.awaited()}
+        assert told == {
+            (first.subject, "997"): 4 * HOUR,
+            (first.subject, "855"): 72 * HOUR,
+            (second.subject, "997"): 4 * HOUR,
+            (second.subject, "855"): 24 * HOUR,
+        }
+        clock.pass_by(71 * HOUR)
+        assert len(await claim(store, "deadline", 10)) == 3
+        clock.pass_by(HOUR)
+        (late,) = await claim(store, "deadline", 10)
+        assert late.message.seq == first.message.seq
+
+    on(make, test)
+
+
 def test_a_negative_answer_ends_what_else_was_awaited(make: Make) -> None:
     async def test(store: Store, _: Clock) -> None:
         (work,) = await accept_orders(store, 1)

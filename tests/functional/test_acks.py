@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -85,3 +86,25 @@ def test_what_is_not_late_is_owed_and_calls_nobody(tmp_path: Path) -> None:
             ("855", "awaited", 0, {}),
         ]
         assert owed(stage, "--overdue") == []
+
+
+def test_a_partner_that_is_closed_owes_nothing_before_it_opens(tmp_path: Path) -> None:
+    """The same promise of a second, over some days that its calendar names."""
+    today = dt.datetime.now(dt.UTC).date()
+    closed = [today + dt.timedelta(days=days) for days in range(-1, 4)]
+    calendar = f"calendar: {{zone: UTC, hours: '08:00-17:00', holidays: [{', '.join(map(str, closed))}]}}"
+    site = copy_site(tmp_path / "site")
+    template = (site / TEMPLATE).read_text().replace("calendar: {zone: America/Chicago}", calendar)
+    (site / TEMPLATE).write_text(template.replace('{"997": 4h, "855": 1d}', '{"997": 1s, "855": 1d}'))
+    with scene(tmp_path, site=site) as stage:
+        erp = Erp()
+        stage.start()
+        with played(stage, erp=erp):
+            send(stage, requisition("REQ-A3", ("GLV-NTR-L", "1", "Box")))
+            stage.until(lambda: len(owed(stage)) == 2, "what is owed")
+            stage.settled()
+        opens = closed[-1] + dt.timedelta(days=1)
+        assert [(row["kind"], row["due"]) for row in owed(stage)] == [
+            ("997", f"{opens}T08:00:01Z"),
+            ("855", f"{opens + dt.timedelta(days=1)}T08:00:00Z"),
+        ]
