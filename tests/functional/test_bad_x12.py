@@ -3,6 +3,7 @@ kept, what the supplier is answered, and that good interchanges beside and after
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -164,3 +165,89 @@ def _never_answered(desk: Desk) -> None:
     number = desk.control
     desk.stage.until(lambda: any(f"~AK1*PR*{number}~" in text for text in desk.answers()), "our 997")
     assert not [text for text in desk.answers() if "~AK1*FA*" in text]
+
+
+# --- X12 to X17, X19, X21, X24: what is judged inside ----------------------------------------------------------------
+class Judged(NamedTuple):
+    """change: what stands in a good 855 (a pattern, if it has a backslash), and what instead. told: our 997, to AK9."""
+
+    change: tuple[bytes, bytes]
+    told: str
+    refused: tuple[str, str]
+    reaches: bool = False
+
+
+SET, GROUP, ELEMENT, OUTLINE = "x12.set", "x12.structure", "x12.element", "x12.structure"
+REJECTED = "AK2*855*0001~{}AK5*R*{}~AK9*R*1*1*0"
+JUDGED = {
+    "X12 no GE": Judged((rb"GE\*1\*\d+~", b""), "AK9*R*1*1*0*3", (GROUP, "GS[1]")),
+    "X12 GE01": Judged((b"GE*1*", b"GE*7*"), "AK9*R*7*1*0*5", (GROUP, "GS[1]")),
+    "X12 GS08": Judged((b"*X*004010~", b"*X*002001~"), "AK9*R*1*1*0*2", (SET, "GS[1]")),
+    "X13 no SE": Judged((b"~SE*6*0001", b""), REJECTED.format("", "2"), (SET, "ST[1]")),
+    "X13 SE02": Judged((b"SE*6*0001", b"SE*6*0002"), REJECTED.format("", "3"), (SET, "ST[1]")),
+    "X13 SE01": Judged((b"SE*6*", b"SE*9*"), REJECTED.format("", "4"), (SET, "ST[1]")),
+    "X13 ST01 of another group": Judged((b"ST*855*", b"ST*850*"), "AK2*850*0001~AK5*R*6~AK9*R*1*1*0", (SET, "ST[1]")),
+    "X13 ST01 unknown": Judged((b"ST*855*", b"ST*899*"), "AK2*899*0001~AK5*R*1~AK9*R*1*1*0", (SET, "ST[1]")),
+    "X13 no ST02": Judged((b"ST*855*0001", b"ST*855"), "AK2*855*0000~AK5*R*3*7~AK9*R*1*1*0", (SET, "ST[1]")),
+    "X15 unknown segment": Judged(
+        (b"CTT*1", b"ZQX*1"), REJECTED.format("AK3*ZQX*5*ACK*1~", "5"), (OUTLINE, "ST[1]/PO1[1]/ACK[1]/ZQX")),
+    "X15 out of order": Judged(
+        (b"CTT*1", b"CUR*BY*USD"), REJECTED.format("AK3*CUR*5*ACK*7~", "5"), (OUTLINE, "ST[1]/PO1[1]/ACK[1]/CUR")),
+    "X15 mandatory missing": Judged(
+        (rb"BAK\*[^~]*", b"REF*CT*1"), REJECTED.format("AK3*BAK*2**3~", "5"), (OUTLINE, "ST[1]/BAK")),
+    "X16 mandatory element": Judged(
+        (b"BAK*00*AC", b"BAK*00*"), REJECTED.format("AK3*BAK*2**8~AK4*2*587*1~", "5"), (ELEMENT, "ST[1]/BAK02")),
+    "X16 conditional element": Judged(
+        (b"PO1*1*1*BX", b"PO1*1**BX"), REJECTED.format("AK3*PO1*3*PO1*8~AK4*2*330*2~", "5"),
+        (ELEMENT, "ST[1]/PO1[1]/PO102")),
+    "X16 bad date": Judged(
+        (b"*20261123****V", b"*20261323****V"), REJECTED.format("AK3*BAK*2**8~AK4*4*373*8*20261323~", "5"),
+        (ELEMENT, "ST[1]/BAK04")),
+    "X16 bad code": Judged(
+        (b"*1*BX~CTT", b"*1*Q!~CTT"), REJECTED.format("AK3*ACK*4*ACK*8~AK4*3*355*7*Q!~", "5"),
+        (ELEMENT, "ST[1]/PO1[1]/ACK[1]/ACK03")),
+    "X17 leading blank": Judged(
+        (b"~CTT*1", b"~ CTT*1"), REJECTED.format("AK3*CTT*5*ACK*1~", "5"), (OUTLINE, "ST[1]/PO1[1]/ACK[1]/CTT")),
+    "X18 not agreed": Judged(
+        (b"V-", b"\xe9-"), REJECTED.format("AK3*BAK*2**8~AK4*8*127*6~", "5"), (ELEMENT, "ST[1]/BAK08")),
+    "X19 binary": Judged(
+        (b"CTT*1", b"BIN*99999999999999999*X"), REJECTED.format("AK3*BIN*5*ACK*8~AK4*1*784*5*99999999999999999~", "5"),
+        (ELEMENT, "ST[1]/PO1[1]/ACK[1]/BIN/BIN01")),
+    "X21 totals": Judged(
+        (b"CTT*1", b"CTT*9"), "AK2*855*0001~AK5*A~AK9*A*1*1*1", ("x12.totals", "ST[1]/CTT[1]/CTT01"), reaches=True),
+    "X24 a megabyte": Judged(
+        (b"V-", b"V" * 1_000_000), REJECTED.format(f"AK3*BAK*2**8~AK4*8*127*5*{'V' * 99}~", "5"),
+        (ELEMENT, "ST[1]/BAK08")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", JUDGED)
+def test_what_is_wrong_inside_is_told_exactly(desk: Desk, name: str) -> None:
+    case, watch = JUDGED[name], Watch(desk.stage)
+    raw = desk.answer(reaches=case.reaches)
+    wrong, replacement = case.change
+    pattern = wrong if b"\\" in wrong else re.escape(wrong)
+    changed, count = re.subn(pattern, lambda _: replacement, raw)
+    assert count == 1
+    desk.take(f"judged-{desk.control}.edi", changed)
+    number = desk.control
+    _, told = desk.answer_to(number)
+    assert f"~AK1*PR*{number}~{case.told}~SE*" in told.decode()
+    watch.one(*case.refused)
+    desk.goes_on()
+
+
+def test_x14_the_good_sets_of_a_group_go_on(desk: Desk) -> None:
+    """Three answers to one order, each with a number of its own; the second is wrong."""
+    watch = Watch(desk.stage)
+    raws = [desk.answer(), desk.answer(reaches=False).replace(b"CTT*1", b"ZQX*1"), desk.answer()]
+    sets = [
+        raw[raw.index(b"ST*855") : raw.index(b"GE*1")].replace(b"*0001", b"*%04d" % n) for n, raw in enumerate(raws)
+    ]
+    last = raws[-1]
+    start, end = last.index(b"ST*855"), last.index(b"GE*1")
+    desk.take("three.edi", last[:start] + b"".join(sets) + last[end:].replace(b"GE*1", b"GE*3"))
+    _, told = desk.answer_to(desk.control)
+    assert "~AK2*855*0000~AK5*A~AK2*855*0001~AK3*ZQX*5*ACK*1~AK5*R*5~AK2*855*0002~AK5*A~AK9*P*3*3*2~" in told.decode()
+    watch.one("x12.structure", "ST[2]/PO1[1]/ACK[1]/ZQX")
+    desk.goes_on()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from channels.formats.x12 import FORMAT, elements, grammar, match
@@ -9,7 +11,6 @@ from channels.formats.x12.standard.codes import ELEMENT_FAULTS, SEGMENT_FAULTS
 from engine.errors import Refused
 from engine.plugin import Profile
 from tests.x12_kit import (
-    ACK,
     BAK,
     GOOD_850,
     GOOD_855,
@@ -216,11 +217,24 @@ def test_an_unknown_charset_is_told() -> None:
     assert told.value.code == "x12.value"
 
 
-def test_a_wrong_total_is_syntactically_fine_and_told() -> None:  # X21
-    result = opened(with_855(BAK, LINE, ACK, "CTT*3"))
+@pytest.mark.parametrize(("totals", "place"), [("CTT*3", "CTT01"), ("CTT*3*12.5", "CTT01"), ("CTT*2*12", "CTT02")])
+def test_a_wrong_total_is_syntactically_fine_and_told(totals: str, place: str) -> None:  # X21
+    result = opened(with_855(BAK, LINE, "PO1*2*2.5*BX*4.5", totals))
     assert answer_of(result)[-1] == "AK9*A*1*1*1"
-    assert [(problem.code, problem.place) for problem in result.problems] == [("x12.totals", "ST[1]/CTT[1]/CTT01")]
+    assert [(problem.code, problem.place) for problem in result.problems] == [("x12.totals", f"ST[1]/CTT[1]/{place}")]
     assert result.parts[0].refusals == ()
+
+
+@pytest.mark.parametrize("totals", ["CTT*2", "CTT*2*12.5", "CTT*2*12.50", "CTT*2*35"])  # 10 and 2.5: 12.5, or 10 + 25
+def test_a_hash_total_is_a_sum_or_a_sum_of_digits(totals: str) -> None:
+    assert opened(with_855(BAK, LINE, "PO1*2*2.5*BX*4.5", totals)).problems == ()
+
+
+def test_the_hash_total_of_other_sets() -> None:
+    invoice = ("BIG*20261121*INV-1", "IT1*1*3*BX*2", "IT1*2*4*BX*2", "TDS*1400", "CTT*2*8")
+    found = opened(interchange(group([one_set("810", invoice)], "IN"))).problems
+    assert [(problem.code, problem.place) for problem in found] == [("x12.totals", "ST[1]/CTT[1]/CTT02")]
+    assert opened(interchange(group([one_set("810", [*invoice[:-1], "CTT*2*7"])], "IN"))).problems == ()
 
 
 def test_the_copy_of_a_bad_value_never_carries_a_separator() -> None:
@@ -243,6 +257,13 @@ def test_many_faults_make_a_bounded_answer_and_one_refusal() -> None:
 def test_an_element_of_a_megabyte_is_too_long() -> None:  # X24
     result = opened(with_855(BAK, "REF*CT*" + "9" * 1_000_000))
     assert "AK4*2*127*5*" + "9" * 99 in answer_of(result)
+
+
+def test_a_hundred_thousand_bad_segments_take_no_longer_than_good_ones() -> None:  # X24
+    start = time.process_time()
+    result = opened(with_855(BAK, LINE, *["ZZZ*1"] * 50_000, *["REF*CT"] * 50_000))
+    assert len(answer_of(result)) == 204
+    assert time.process_time() - start < 10
 
 
 def test_too_many_segments() -> None:  # X24

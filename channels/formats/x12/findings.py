@@ -11,6 +11,7 @@ from channels.formats.x12.groups import ACKNOWLEDGEMENTS, GroupVerdict, SetVerdi
 from channels.formats.x12.levels import LevelledSet
 from channels.formats.x12.separators import Elements
 from channels.formats.x12.standard.codes import GROUP_FAULTS
+from channels.formats.x12.totals import wrong_total
 from channels.formats.x12.tree import Group
 from channels.formats.x12.words import TOLERATED, refusal, tolerated_places
 from engine.errors import Refused
@@ -97,8 +98,11 @@ def _take_part(one: SetVerdict, place: str, rejected: Refused | None, findings: 
     if not refusals and (broken := _broken_levels(one.root, place)):
         refusals = (broken,)
     findings.parts.append(Part(one.id, one.root, place, one.control, refusals))
-    if not refusals and one.root is not None and (wrong := _wrong_total(one.root, one.counted)):
-        findings.problems.append(Refused("x12.totals", wrong, place=f"{place}/CTT[1]/CTT01"))
+    if refusals or one.root is None:
+        return
+    wrong, element = wrong_total(one.root, one.counted)
+    if wrong:
+        findings.problems.append(Refused("x12.totals", wrong, place=f"{place}/CTT[1]/{element}"))
 
 
 def _broken_levels(root: Group | None, place: str) -> Refused | None:
@@ -110,18 +114,6 @@ def _broken_levels(root: Group | None, place: str) -> Refused | None:
             refusal.place = f"{place}/{refusal.place}"
             return refusal
     return None
-
-
-def _wrong_total(root: Group, counted: str) -> str:
-    """CTT01 counts the lines. A wrong one is a business fault: the set is accepted, and a person told."""
-    totals, lines = ([*root.at.get(root.loop.index.get(id, -1), ())] for id in ("CTT", counted))
-    if not totals:
-        return ""
-    segment = totals[0].at[0][0] if isinstance(totals[0], Group) else totals[0]
-    told = segment[1] if isinstance(segment, list) and len(segment) > 1 else ""
-    if str(told).isdecimal() and int(told) != len(lines):
-        return f"the totals say {int(told)} lines, and there are {len(lines)}"
-    return ""
 
 
 def _take_receipts(
