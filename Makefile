@@ -7,7 +7,7 @@ PYTHON ?= $(shell /usr/bin/python3 -c '$(FIT)' 2>/dev/null && echo /usr/bin/pyth
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format bench crash clean
+.PHONY: demo test check format pages bench crash clean
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -30,6 +30,10 @@ check: $(VENV)/.ready
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+pages: $(VENV)/.ready
+	$(BIN)/python -c "import pathlib; from channels.formats.x12.pages import pages; \
+	[pathlib.Path('docs/x12', name).write_text(text) for name, text in pages().items()]"
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m bench

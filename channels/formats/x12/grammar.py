@@ -24,7 +24,8 @@ from channels.formats.x12.values import Test, pattern_of, test_of
 BASE: Final = "004010"
 RELEASES: Final = (BASE, "005010")
 
-_TOKEN: Final = re.compile(r"([-+]?)([A-Z][A-Z0-9]{1,2})(!?)(\*?)(\d*)(\(?)|(\))")
+# One place in the notation of a set, or the bracket that closes a loop.
+TOKEN: Final = re.compile(r"([-+]?)([A-Z][A-Z0-9]{1,2})(!?)(\*?)(\d*)(\(?)|(\))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,7 @@ class Release:
     def _tokens(self, text: str) -> Iterator[tuple[str, ...]]:
         """What the notation says, without what this release does not have."""
         depth = 0  # of the brackets inside what is left out
-        for match in _TOKEN.finditer(text):
+        for match in TOKEN.finditer(text):
             mark, *_, opens, closes = match.groups()
             if depth or mark == self._other:
                 depth += bool(opens) - bool(closes)
