@@ -156,7 +156,9 @@ def _write(mapping: Any, raw: bytes, party: Any, known: Any) -> list[Any]:
     identity = party.identity
     kind = mapping.header.get("message") or mapping.type
     at = dt.datetime.now(party.zone)
-    envelope = Envelope(kind, "EXAMPLE1", at, identity.usage, identity.ours, identity.theirs, party.envelope)
+    agreed = party.outgoing_type(mapping.type)
+    guide = agreed.guide if agreed else None
+    envelope = Envelope(kind, "EXAMPLE1", at, identity.usage, identity.ours, identity.theirs, party.envelope, guide)
     try:
         body = known.format(mapping.format).envelop([written.node], envelope).body
     except Refused as refusal:

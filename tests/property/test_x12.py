@@ -222,6 +222,75 @@ def test_every_tree_of_a_set_is_matched_back_to_itself(data: st.DataObject, name
     assert plain(root) == plain(tree)
 
 
+# --- levels ----------------------------------------------------------------------------------------------------------
+BELOW = {"": "S", "S": "O", "O": "TPI", "T": "PI", "P": "I", "I": ""}
+
+
+@st.composite
+def outlines(draw: st.DrawFn, code: str = "") -> list[Any]:
+    """Levels below one of this code, each with what is below it: one shipment, at least one order."""
+    least, most = int(code in {"", "S"}), 3 if code else 1
+    return [(one, draw(outlines(one))) for one in BELOW[code] for _ in range(draw(st.integers(least, most)))]
+
+
+def build(node: Any, scope: Any, outline: list[Any], number: list[int]) -> None:
+    """Writes the levels of an outline below a node, each with a number of its own."""
+    for code, inner in outline:
+        loop = scope.loop(f"HL[{code}]")
+        level = loop.new(node)
+        number[0] += 1
+        loop.scope.field("REF[ZZ]02").put(level, str(number[0]))
+        build(level, loop.scope, inner, number)
+
+
+def outlined(node: Any, scope: Any, code: str = "") -> list[Any]:
+    found = []
+    for below in BELOW[code]:
+        loop = scope.loop(f"HL[{below}]")
+        mark = loop.scope.field("REF[ZZ]02")
+        found += [(below, mark.get(level), outlined(level, loop.scope, below)) for level in loop.nodes(node)]
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(outlines(), st.randoms(use_true_random=False))
+def test_levels_that_are_written_are_read_as_the_same_tree(outline: list[Any], random: Any) -> None:
+    """Whatever their numbers, and in any order that has each level after the one above it."""
+    made = FORMAT.structure({"set": "856"})
+    root = made.blank()
+    for path, value in {"BSN01": "00", "BSN02": "SHIP-1", "BSN03": "20261121", "BSN04": "0914"}.items():
+        made.scope.field(path).put(root, value)
+    build(root, made.scope, outline, [0])
+    raw = filled(write.envelop([root], envelope("856")).body).decode()
+    body = raw.split("~ST*856*0001~")[1].split("~CTT")[0].split("~")
+    mixed = [body[0], *(segment for level in shuffled(body[1:], random) for segment in level)]
+    again = interchange(group([one_set("856", mixed)], "SH"))
+    [part] = FORMAT.open(again, PROFILE).parts
+    assert part.refusals == ()
+    assert in_order(outlined(part.node, made.scope)) == in_order(outlined(root, made.scope))
+
+
+def shuffled(body: list[str], random: Any) -> list[list[str]]:
+    """The levels, numbered anew, in another order."""
+    levels: list[list[str]] = []
+    for segment in body:
+        levels += [[]] if segment.startswith("HL*") else []
+        levels[-1].append(segment)
+    rows = [(*level[0].split("*")[1:4], level[1:]) for level in levels]
+    names = dict(zip([row[0] for row in rows], random.sample(range(1, 10_000), len(rows)), strict=True))
+    placed: list[Any] = []
+    waiting = rows
+    while waiting:
+        ready = [row for row in waiting if row[1] in {"", *(one[0] for one in placed)}]
+        placed.append(random.choice(ready))
+        waiting = [row for row in waiting if row is not placed[-1]]
+    return [[f"HL*{names[id]}*{names.get(above, '')}*{code}", *rest] for id, above, code, rest in placed]
+
+
+def in_order(outline: list[Any]) -> list[Any]:
+    return sorted((code, mark, in_order(inner)) for code, mark, inner in outline)
+
+
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=3), st.sampled_from(["380", "212", "782"]))
 def test_decimals_written_plainly_are_good_or_too_long(number: Any, id: str) -> None:
     element = release_of("004010").elements[id]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
 
-from channels.formats.x12 import FORMAT
+from channels.formats.x12 import FORMAT, match
 from engine.errors import Refused
 from engine.plugin import Narrowing, PathError, Profile
 from tests.x12_kit import BAK, LINE, ORDER, PROFILE, answer_of, envelope, group, interchange, one_set, opened
@@ -83,6 +84,16 @@ def test_what_breaks_the_standard_too_is_told_once() -> None:
     assert notes(result) == ["AK3*PO1*3**8", "AK4*3*355*7*Q@", "AK4*5*639*1", "AK3*PO1*4**4"]
     [refusal] = result.parts[0].refusals
     assert refusal.text.count("guides/acme.yaml") == 2
+
+
+def test_a_guide_that_all_lines_break_is_judged_quickly() -> None:
+    body = [segment for number in range(1, 8_001) for segment in (f"PO1*{number}*1*EA*1", "PID*F****Gloves")]
+    rules = [Narrowing("PO1", most=1), Narrowing("PO1/PO103", codes=("CA",)), Narrowing("PO1/PID", use="never"),
+             Narrowing("PO1/REF", use="required")]  # fmt: skip
+    start = time.process_time()
+    result = judged(*rules, body=body)
+    assert len(notes(result)) <= 2 * match.MOST_FAULTS
+    assert time.process_time() - start < 2
 
 
 def test_a_guide_is_for_one_release() -> None:

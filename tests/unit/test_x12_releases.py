@@ -81,6 +81,29 @@ def test_parts_where_the_standard_has_none(body: str, old: str, new: str) -> Non
     assert notes(order(body, release="005010", **MODERN)) == ["AK3*REF*3**8", new]
 
 
+@pytest.mark.parametrize(
+    ("release", "options", "isa", "version"),
+    [
+        ("004010", {}, "U*00401", "004010"),
+        ("005010", {}, "^*00501", "005010"),
+        ("004010", {"group_version": "005010"}, "^*00501", "005010"),
+        ("005010", {"group_version": "005010X999", "version": "00401", "standards_id": "U"}, "U*00401", "005010X999"),
+    ],
+)
+def test_the_envelope_goes_by_the_release_of_what_is_written(
+    release: str, options: dict[str, str], isa: str, version: str
+) -> None:
+    made = FORMAT.structure({"set": "850", "release": release})
+    root = made.blank()
+    for path, value in {"BEG01": "00", "BEG02": "SA", "BEG03": "PO-9", "BEG05": "20261121"}.items():
+        made.scope.field(path).put(root, value)
+    line = made.scope.loop("PO1")
+    line.scope.field("PO101").put(line.new(root), "1")
+    body = filled(written(root, "850", **options).body).decode()
+    assert f"*{isa}*" in body
+    assert f"*X*{version}~" in body
+
+
 def test_too_many_repetitions() -> None:
     [refusal] = invoice("DMG*****" + "^".join("7" * 11), **MODERN).parts[0].refusals
     assert "too many repetitions [12]" in refusal.text

@@ -15,7 +15,7 @@ from channels.formats.x12.access import Conditions, meets
 from channels.formats.x12.elements import EXCLUDED, MISSING, NOT_IN_LIST, TOO_LONG, TOO_SHORT, ElementFault
 from channels.formats.x12.grammar import Composite, Element, Place, Release, Slot, TransactionSet
 from channels.formats.x12.grammar import Loop as LoopGrammar
-from channels.formats.x12.match import HAS_ELEMENT_FAULTS, LOOP_TOO_OFTEN, TOO_OFTEN, SegmentFault
+from channels.formats.x12.match import HAS_ELEMENT_FAULTS, LOOP_TOO_OFTEN, MOST_FAULTS, TOO_OFTEN, SegmentFault
 from channels.formats.x12.match import MISSING as SEGMENT_MISSING
 from channels.formats.x12.path_words import definition_of, nearest, read_element, read_segment, spell
 from channels.formats.x12.separators import Elements, simple_values
@@ -118,7 +118,7 @@ def _merged(known: Sequence[SegmentFault], found: Sequence[SegmentFault]) -> lis
     for fault in known:
         key = (fault.position, fault.id, fault.code)
         merged[key] = _joined(fault, merged[key]) if key in merged else fault
-    return sorted(merged.values(), key=lambda fault: fault.position)
+    return sorted(merged.values(), key=lambda fault: fault.position)[:MOST_FAULTS]
 
 
 def _joined(one: SegmentFault, other: SegmentFault) -> SegmentFault:
@@ -182,21 +182,28 @@ class _Judging:
                 segment[0], position, HAS_ELEMENT_FAULTS, where, group.loop.name, tuple(faults), places, faults[0].rule
             )
 
+    @property
+    def full(self) -> bool:
+        """Whether more faults would help nobody."""
+        return len(self.segments) + len(self.elements) >= MOST_FAULTS
+
     def judge(self, rules: _Rules, group: Group) -> None:
         for one in rules.segments:
             self._count(one, group)
         for two in rules.elements:
             for holder, segment in _at(group, two.place, two.conditions):
-                if fault := _fault(two, segment):
+                if not self.full and (fault := _fault(two, segment)):
                     self.elements.setdefault(id(segment), (holder, segment, []))[2].append(fault)
         for (index, conditions), inner in rules.inner.items():
             for holder, _ in _at(group, group.loop.places[index], conditions):
+                if self.full:
+                    return
                 self.judge(inner, holder)
 
     def _count(self, one: _Segments, group: Group) -> None:
         found = list(_at(group, one.place, one.conditions))
         rule, loop = one.rule, group.loop.name
-        if rule.use == "required" and not found:
+        if rule.use == "required" and not found and not self.full:
             where = "/".join(filter(None, (group.where(), one.name)))
             position = self._where_missing(group, one.place)
             self._tell(SegmentFault(one.place.segment.id, position, SEGMENT_MISSING, where, loop), rule)
@@ -204,7 +211,7 @@ class _Judging:
         if rule.use != "never":
             wrong = found[rule.most :] if rule.most else []
             code = LOOP_TOO_OFTEN if one.place.opens else TOO_OFTEN
-        for holder, segment in wrong:
+        for holder, segment in wrong[: MOST_FAULTS - len(self.segments)]:
             self._tell(SegmentFault(segment[0], self._position(segment), code, place_of(holder, segment), loop), rule)
 
     def _tell(self, fault: SegmentFault, rule: Narrowing) -> None:

@@ -18,11 +18,13 @@ _DEFAULTS: Final = {
     "component": ">",
     "segment": "~",
     "after_segment": "",
-    "standards_id": "U",
-    "version": "00401",
     "acknowledgement_requested": "0",
     "charset": "ascii",
-    "group_version": BASE,
+}
+# ISA11 and ISA12 as they go with each release.
+_BY_RELEASE: Final = {
+    "004010": {"standards_id": "U", "version": "00401"},
+    "005010": {"standards_id": "^", "version": "00501"},
 }
 
 
@@ -53,10 +55,15 @@ class Style:
     encoding: str
 
 
-def style_of(options: Mapping[str, str]) -> Style:
-    """A partner's `envelope:` settings over the defaults. Raises Refused for what no envelope can have."""
-    told = {**_DEFAULTS, **options}
-    unknown = sorted(told.keys() - _DEFAULTS.keys())
+def style_of(options: Mapping[str, str], release: str = BASE) -> Style:
+    """A partner's `envelope:` settings over the defaults. Raises Refused for what no envelope can have.
+
+    release: of what is written, which is that of the group where the partner says no other.
+    """
+    group_version = options.get("group_version", release)
+    usual = {**_DEFAULTS, **_BY_RELEASE.get(group_version[:6], _BY_RELEASE[BASE]), "group_version": group_version}
+    told = {**usual, **options}
+    unknown = sorted(told.keys() - usual.keys())
     if unknown:
         raise Refused("x12.separators", f"the partner's envelope has the unknown setting '{unknown[0]}'", hint=_YAML)
     repeats = told["version"] >= "00402" and not told["standards_id"].isalnum()

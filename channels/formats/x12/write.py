@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from channels.formats.x12.elements import CONDITION, EXCLUDED, MISSING, ElementFault
-from channels.formats.x12.grammar import GROUPS, RELEASES, Loop, TransactionSet, release
+from channels.formats.x12.grammar import BASE, GROUPS, RELEASES, Loop, TransactionSet, release
 from channels.formats.x12.guide import X12Guide
 from channels.formats.x12.levels import LevelledSet
 from channels.formats.x12.match import SegmentFault, match
@@ -30,10 +30,11 @@ _STRUCTURAL: Final = frozenset({MISSING, CONDITION, EXCLUDED})
 def envelop(nodes: Sequence[Node], envelope: Envelope) -> Enveloped:
     """One interchange with every node as a set, or with every TA1. Raises Refused at the place of what cannot be
     written."""
-    style = style_of(envelope.options)
+    made = _made_in(nodes, envelope.type)
+    style = style_of(envelope.options, made)
     if envelope.type == "TA1":
         return _notes(nodes, envelope, style)
-    version = _version(nodes, envelope.type, style)
+    version = _version(made, envelope.type, style)
     spoken = release(version)
     definition = spoken.transaction_set(envelope.type) if spoken else None
     if definition is None or not nodes:
@@ -62,12 +63,14 @@ def envelop(nodes: Sequence[Node], envelope: Envelope) -> Enveloped:
     )
 
 
-def _version(nodes: Sequence[Node], type: str, style: Style) -> str:
+def _made_in(nodes: Sequence[Node], type: str) -> str:
+    """The release of what was written."""
+    return next((name for name in RELEASES if (root := _root(name, type)) and any(n.loop is root for n in nodes)), BASE)
+
+
+def _version(made: str, type: str, style: Style) -> str:
     """GS08: as the partner wants it; an acknowledgement is of the release it was made in."""
-    if GROUPS.get(type) != "FA":
-        return style.group_version
-    made = [name for name in RELEASES if (known := _root(name, type)) and any(node.loop is known for node in nodes)]
-    return style.group_version if style.group_version[:6] in made or not made else made[0]
+    return made if GROUPS.get(type) == "FA" and style.group_version[:6] != made else style.group_version
 
 
 def _root(name: str, type: str) -> Loop | None:
