@@ -135,8 +135,9 @@ class Desk:
 
 
 @contextmanager
-def open_desk(folder: Path, changes: Mapping[str, str] = NOTHING) -> Iterator[Desk]:
+def open_desk(folder: Path, changes: Mapping[str, str] = NOTHING, files: Mapping[str, str] = NOTHING) -> Iterator[Desk]:
     """A desk of Acme Surgical that got one order. changes: texts of its YAML or template -> what stands there instead.
+    files: more files of the site.
 
     Leaving it checks that the ERP heard of every good 855 once, and of nothing else.
     """
@@ -147,6 +148,9 @@ def open_desk(folder: Path, changes: Mapping[str, str] = NOTHING) -> Iterator[De
         for old, new in changes.items():
             text = text.replace(old, new)
         file.write_text(text)
+    for path, text in files.items():
+        (site / path).parent.mkdir(exist_ok=True)
+        (site / path).write_text(text)
     erp = Erp()
     with scene(folder, site=site) as stage:
         stage.start()
