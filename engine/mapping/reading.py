@@ -7,7 +7,7 @@ compile is a second one: it also notes which place fed which field, so that the 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from engine.mapping.plan import Group, Leaf, Pairs, Part, Plan, Repeat, Slots
 from engine.mapping.reading_values import How, Records, Step, compile_value
 from engine.mapping.run import BAD, SKIP, TODAY, Row, Run
 from engine.mapping.translate import walk_crosswalk
-from engine.plugin import NULL, Node, Scope, Want
+from engine.plugin import NULL, Field, Node, Scope, Want
 
 _USUAL = frozenset({str, Decimal, bool, dt.date, dt.datetime, dict, list})  # what values are, unless something is amiss
 
@@ -40,6 +40,14 @@ class _Gathering:
             return False
         self._wants.append(Want(record, named.name, how.field, named.nullable))
         return True
+
+    def texts(self, fields: Sequence[Field]) -> int | None:
+        """A record of their texts, each by its position as a text; None when the format cannot gather."""
+        if self._gather is None:
+            return None
+        number = self.record()
+        self._wants += [Want(number, str(at), field, False) for at, field in enumerate(fields)]
+        return number
 
     def compiled(self) -> Callable[[Node], Records]:
         if self._gather is None:
@@ -188,7 +196,9 @@ def _part(
 def _list(part: Repeat | Slots | Pairs, canonical: str, gathering: _Gathering, trace: bool) -> Step:
     if isinstance(part, Repeat):
         return _repeat(part, canonical, trace)
-    return _slots(part, canonical, gathering, trace) if isinstance(part, Slots) else _pairs(part, canonical, trace)
+    if isinstance(part, Slots):
+        return _slots(part, canonical, gathering, trace)
+    return _pairs(part, canonical, gathering, trace)
 
 
 def _repeat(part: Repeat, canonical: str, trace: bool) -> Step:
@@ -237,26 +247,42 @@ def _slots(part: Slots, canonical: str, gathering: _Gathering, trace: bool) -> S
     return read
 
 
-def _pairs(part: Pairs, canonical: str, trace: bool) -> Step:
+def _pairs(part: Pairs, canonical: str, gathering: _Gathering, trace: bool) -> Step:
     key, value, derive = part.key, part.value, part.derive
     inward = part.codes.inward
-    places = tuple((first.get, second.get, first.path, second.path) for first, second in part.places)
+    pairs = _told_pairs(part.places, gathering)
 
     def read(node: Node, run: Run, records: Records) -> Any:
         found: dict[object, str] = {}
-        for qualifier, get, qualifier_place, place in places:
-            scheme = inward.get(qualifier(node))  # type: ignore[arg-type]  # a table has no row for nothing
+        for qualifier, told, places in pairs(node, records):
+            scheme = inward.get(qualifier)
             # The same qualifier twice: the first counts, the second stays in the unmapped ledger.
-            if scheme is None or scheme in found or not isinstance(told := get(node), str):
+            if scheme is None or scheme in found or not isinstance(told, str):
                 continue
             if trace:
                 here = f"{canonical}/{len(found)}"
-                run.rows += (Row(qualifier_place, f"{here}/{key}"), Row(place, f"{here}/{value}"))
+                run.rows += (Row(places[0].path, f"{here}/{key}"), Row(places[1].path, f"{here}/{value}"))
             found[scheme] = told
         if derive is not None and derive.source not in found and derive.key in found:
-            told = walk_crosswalk(run, derive.crosswalk, found[derive.key], part.place, "", derive.on_miss, out=False)
-            if isinstance(told, str):
-                found[derive.source] = told
+            made = walk_crosswalk(run, derive.crosswalk, found[derive.key], part.place, "", derive.on_miss, out=False)
+            if isinstance(made, str):
+                found[derive.source] = made
         return [{key: scheme, value: told} for scheme, told in found.items()] or None
 
     return read
+
+
+def _told_pairs(
+    places: Sequence[tuple[Field, Field]], gathering: _Gathering
+) -> Callable[[Node, Records], list[tuple[Any, Any, tuple[Field, Field]]]]:
+    """What stands at the pairs that have a qualifier, with their places."""
+    number = gathering.texts([field for pair in places for field in pair])
+    if number is None:
+        return lambda node, records: [(pair[0].get(node), pair[1].get(node), pair) for pair in places]
+    named = [(str(2 * at), str(2 * at + 1), pair) for at, pair in enumerate(places)]
+
+    def told(node: Node, records: Records) -> list[tuple[Any, Any, tuple[Field, Field]]]:
+        texts = records[number]
+        return [(texts[first], texts.get(second), pair) for first, second, pair in named if first in texts]
+
+    return told

@@ -11,6 +11,7 @@ from engine.errors import Refused
 from engine.plugin import Null, Value
 
 Find = Callable[[Group], "Elements | None"]
+Read = Callable[[Elements], Value]
 Get = Callable[[Group], Value]
 Put = Callable[[Group, "str | Null"], None]
 
@@ -36,21 +37,28 @@ def finder(up: int, place: Place, conditions: Conditions) -> Find:
     return find
 
 
-def getter(find: Find, position: int, component: int) -> Get:
+def reader(position: int, component: int) -> Read:
     """component: 1-based; 0 for an element that has none."""
 
-    def get(node: Group) -> Value:
-        segment = find(node)
-        if segment is None or position >= len(segment):
+    def read(segment: Elements) -> Value:
+        if position >= len(segment):
             return None
         value = segment[position]
         return (value[0] if isinstance(value, Repeats) and value else value) or None
 
-    def get_component(node: Group) -> Value:
-        parts = get(node) or ()
+    def read_component(segment: Elements) -> Value:
+        parts = read(segment) or ()
         return parts[component - 1] or None if component <= len(parts) else None  # type: ignore[arg-type,index]
 
-    return get_component if component else get
+    return read_component if component else read
+
+
+def getter(find: Find, read: Read) -> Get:
+    def get(node: Group) -> Value:
+        segment = find(node)
+        return None if segment is None else read(segment)
+
+    return get
 
 
 def putter(find: Find, up: int, place: Place, conditions: Conditions, position: int, component: int) -> Put:

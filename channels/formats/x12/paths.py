@@ -9,7 +9,7 @@ writes REF01 too. `LIN[*=LT]` is the product id that the qualifier LT stands bef
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,7 +25,9 @@ from channels.formats.x12.access import (
     pair_getter,
     pair_putter,
     putter,
+    reader,
 )
+from channels.formats.x12.gather import Record, Spot, gatherer
 from channels.formats.x12.grammar import Element, Place, TransactionSet
 from channels.formats.x12.grammar import Loop as LoopGrammar
 from channels.formats.x12.level_paths import LEVELS, STEP, LevelLoop, NearField, NearLoop
@@ -33,7 +35,7 @@ from channels.formats.x12.levels import HL, LevelledSet, tree_of
 from channels.formats.x12.path_words import FIELD, LOOP, check_position, definition_of, nearest, read_conditions, spell
 from channels.formats.x12.separators import Elements, simple_values
 from channels.formats.x12.tree import Group
-from engine.plugin import Field, Loop, PathError
+from engine.plugin import Field, Loop, PathError, Want
 
 _PAIR: Final = re.compile(r"([A-Z][A-Z0-9]{1,2})\[\*=([A-Z0-9]{2})\]")
 
@@ -52,6 +54,7 @@ class X12Field:
     path: str
     get: Get
     put: Put
+    spot: Spot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,9 @@ class X12Scope:
         spelled = "../" * out + spell(id, conditions) + digits + (f"-{component}" if component else "")
         find = finder(up + out, place, conditions)
         put = putter(find, up + out, place, conditions, position, component)
-        return X12Field(spelled, getter(find, position, component), put)
+        read = reader(position, component)
+        spot = Spot(up + out, place.index, conditions, position, find, read, plain=not component)
+        return X12Field(spelled, getter(find, read), put, spot)
 
     def _pair(self, id: str, qualifier: str, path: str, out: int) -> X12Field:
         up, place = self._find(id, path)
@@ -124,6 +129,9 @@ class X12Scope:
             raise PathError(f"'{path}': {id} has no product ids in pairs", self._near(f"{id}01"))
         find = finder(up + out, place, ())
         return X12Field(path, pair_getter(find, pairs, qualifier), pair_putter(find, up + out, place, pairs, qualifier))
+
+    def gather(self, wants: Sequence[Want], count: int) -> Callable[[Group], list[Record]]:
+        return gatherer(wants, count)
 
     def loop(self, path: str) -> Loop:
         if levels := self._levels():
