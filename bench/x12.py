@@ -1,7 +1,7 @@
 """What an X12 segment costs: parsed and judged, mapped, and written again; beside pyx12. `python -m bench.x12`
 
-An order of 1,000 lines and a ship notice of 2,000 levels, everything in one process, the fastest of several turns. Then a
-file of many sets in portions, as the daemon takes it, and what memory that takes. No sockets, no store.
+An order of 1,000 lines and a ship notice of 2,000 levels, everything in one process, the fastest of several turns. Then
+a file of many sets in portions, as the daemon takes it, and what memory that takes. No sockets, no store.
 """
 
 from __future__ import annotations
