@@ -30,9 +30,12 @@ class FolderSenderOptions(Options):
     send: Path | None = pydantic.Field(None, description="folder that files are written to; it is made when missing")
 
 
-def file_name(message: Message) -> str:
-    """`850-000004127.edi`; what is not safe in a file name becomes `_`."""
-    stem = f"{message.type}-{message.control_id or message.id}" if message.type else message.control_id or message.id
+def file_name(message: Message, whose: str = "") -> str:
+    """`850-000004127.edi`; what is not safe in a file name becomes `_`.
+
+    whose: the partner, in a folder that several share: their control numbers are counted apart.
+    """
+    stem = "-".join(filter(None, (message.type, whose, message.control_id or message.id)))
     return (_UNSAFE.sub("_", stem).lstrip(".") or "message") + ENDINGS.get(message.format, ".dat")
 
 
@@ -50,17 +53,19 @@ class FolderSender:
             text = f"connection {self.name} has no folder to send to"
             raise Unavailable("folder.send", text, hint="give the connection a `send:` folder")
         async with self._turn:
-            return await asyncio.to_thread(self._send, self._folder, out.message)
+            shared = out.delivery.destination != self.name  # a partner's own connection has its name
+            whose = out.delivery.destination if shared else ""
+            return await asyncio.to_thread(self._send, self._folder, out.message, whose)
 
     async def close(self) -> None:
         return
 
-    def _send(self, folder: Path, message: Message) -> Sent:
+    def _send(self, folder: Path, message: Message, whose: str) -> Sent:
         try:
             if not self._prepared:
                 prepare(folder)
                 self._prepared = True
-            return Sent(write(folder, file_name(message), message.body))
+            return Sent(write(folder, file_name(message, whose), message.body))
         except OSError as error:
             reason = errno.errorcode.get(error.errno or 0, type(error).__name__)
             raise Unavailable("folder.write", f"the file could not be written ({reason})") from error

@@ -14,6 +14,7 @@ from engine.plugin import Format, Profile, Verdict
 from engine.profile import profile_for
 from engine.site.model import ListenerConfig, Site
 from engine.store.contract import Appended, Incoming, NewException, Store
+from engine.switchboard import Switchboard
 
 _PRIORITY = 5
 _LIVELY = 0.005  # seconds after a message in which more are expected
@@ -83,9 +84,12 @@ class Reception:
         self._verdicts = verdicts
         self._known: tuple[str, dict[str, Profile]] = ("", {})
         self._answered = format.answer is not None
+        self._switchboard: tuple[str, Switchboard] | None = None  # of a site's version
 
     async def accept(self, *raws: bytes, type: str = "", control_id: str = "") -> list[Verdict]:
         site = self._site()
+        if self._config.carries:
+            return await self._accept_of_many(site, raws)
         profile, split = self._profile(site, type), self._format.split
         units = []
         for raw in raws:
@@ -98,6 +102,16 @@ class Reception:
         finally:
             self._verdicts.kept(len(units))
         return [_verdict(unit, row) for unit, row in zip(units, appended, strict=True)]
+
+    async def _accept_of_many(self, site: Site, raws: Sequence[bytes]) -> list[Verdict]:
+        """The same by a connection that several partners share."""
+        if self._switchboard is None or self._switchboard[0] != site.version:
+            self._switchboard = site.version, Switchboard(site, self._config, self._format)
+        found = [one for raw in raws for one in self._switchboard[1].sort(raw)]
+        incoming = [row for whose, unit in found
+                    for row in self._incoming([unit], site.version, self._answered, whose)]  # fmt: skip
+        appended = await self._store.append(incoming)
+        return [_verdict(unit, row) for (_, unit), row in zip(found, appended, strict=True)]
 
     async def refuse(self, raw: bytes, refusal: Refused) -> Verdict:
         unit = Unit(raw, Facts(self._config.format), refusal)
@@ -133,19 +147,20 @@ class Reception:
             known = {}
             self._known = (site.version, known)
         if type not in known:
-            known[type] = profile_for(site.partners[self._config.partner], listener=self._config, type=type)
+            partner = site.partners[self._config.partner]
+            known[type] = profile_for(partner, site=site, listener=self._config, type=type)
         return known[type]
 
-    def _incoming(self, units: Sequence[Unit], version: str, answered: bool) -> list[Incoming]:
-        """What one turn of the loop brings."""
-        name, partner, format = self._config.name, self._config.partner, self._config.format
+    def _incoming(self, units: Sequence[Unit], version: str, answered: bool, whose: str = "") -> list[Incoming]:
+        """What one turn of the loop brings. whose: the partner, where several share the listener."""
+        name, partner, format = self._config.name, whose or self._config.partner, self._config.format
         lanes = f"{name}/"
         incoming = []
         for raw, facts, refusal in units:
             _, kind, control_id, sender, dedup, keys, warnings, _, place = facts
             refused = None
             if refusal is not None:
-                refused, dedup = self._exception(refusal, facts, raw), ""
+                refused, dedup = self._exception(refusal, facts, raw, partner), ""
             incoming.append(
                 record(Incoming, (
                     raw, name, partner, format, kind, control_id, sender, dedup, keys, warnings, version,
@@ -154,10 +169,10 @@ class Reception:
             )  # fmt: skip
         return incoming
 
-    def _exception(self, refusal: Refused, facts: Facts, raw: bytes) -> NewException:
+    def _exception(self, refusal: Refused, facts: Facts, raw: bytes, partner: str) -> NewException:
         config = self._config
-        logs.info("refused", channel=config.name, partner=config.partner, code=refusal.code, size=len(raw))
-        context = {"partner": config.partner, "channel": config.name, "type": facts.type}
+        logs.info("refused", channel=config.name, partner=partner, code=refusal.code, size=len(raw))
+        context = {"partner": partner, "channel": config.name, "type": facts.type}
         context |= {"control_id": facts.control_id, "status": refusal.status}
         told = {name: value for name, value in context.items() if value}
         return NewException(refusal.code, refusal.text, refusal.place, told)

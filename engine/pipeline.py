@@ -114,7 +114,7 @@ def read(message: Message, planner: Planner, *, again: bool = False) -> Reading:
 def read_opened(opened: Opened, message: Message, planner: Planner) -> Reading:
     """Map what a message holds, or a portion of it. Its partner is one of the site."""
     partner = message.partner
-    needs = [need for receipt in opened.receipts for need in _receipt_needs(partner, receipt)]
+    needs = [need for receipt in opened.receipts for need in _receipt_needs(partner, receipt, planner)]
     reading = Reading([*opened.problems], opened, [], needs, [], [], [*opened.warnings])
     _, context = planner.moment(partner, message.at // 1_000_000)  # a replay reads the same document
     for part in opened.parts:
@@ -181,12 +181,13 @@ def _read_document(
     reading.lookups.extend(business.lookups(found))
 
 
-def _receipt_needs(partner: str, receipt: Receipt) -> list[AwaitedNeed]:
+def _receipt_needs(partner: str, receipt: Receipt, planner: Planner) -> list[AwaitedNeed]:
     """A receipt may speak of a whole group, or of all that a message carried."""
+    peers = planner.peers[partner]
     if receipt.whole:
-        return [AwaitedNeed(partner, "", receipt.ref, control=True)]
-    kinds = filter(None, (receipt.kind, receipt.also))
-    return [AwaitedNeed(partner, kind, receipt.ref, below=True) for kind in kinds]
+        return [AwaitedNeed(peer, "", receipt.ref, control=True) for peer in peers]
+    kinds = [kind for kind in (receipt.kind, receipt.also) if kind]
+    return [AwaitedNeed(peer, kind, receipt.ref, below=True) for kind in kinds for peer in peers]
 
 
 def _answer_need(agreement: Agreement, answered: tuple[str, str]) -> AwaitedNeed:
@@ -289,7 +290,7 @@ def _answered(draft: Draft) -> Outcome:
 
 def _settle_receipt(receipt: Receipt, facts: Facts, draft: Draft, settlement: correlate.Settlement) -> None:
     message = draft.work.message
-    rows = [row for need in _receipt_needs(message.partner, receipt) for row in facts.awaited[need]]
+    rows = [row for need in _receipt_needs(message.partner, receipt, draft.planner) for row in facts.awaited[need]]
     settle = correlate.settle_interchange if receipt.whole else correlate.settle_receipt
     settlement.add(settle(receipt, rows, by=message.seq, partner=message.partner))
 

@@ -71,6 +71,7 @@ class Planner:
         self.profile = functools.lru_cache(_PROFILES)(self._profile)
         self.moment = functools.lru_cache(_MOMENTS)(self._moment)
         self.is_test = functools.cache(self._is_test)
+        self.peers = _peers(site)
         self.incoming: dict[tuple[str, str], Agreement] = {}
         self.ways: dict[tuple[str, str], Way] = {}
         for partner in site.partners.values():
@@ -83,7 +84,8 @@ class Planner:
 
     def _profile(self, partner: str, channel: str, type: str) -> Profile:
         """As `profile_for`; partner and channel by name."""
-        return profile_for(self.site.partners[partner], listener=self.site.listeners.get(channel), type=type)
+        listener = self.site.listeners.get(channel)
+        return profile_for(self.site.partners[partner], site=self.site, listener=listener, type=type)
 
     def _is_test(self, partner: str, channel: str) -> bool:
         """Whether what comes from a partner by a channel is test traffic: it has the usage of the door it came by."""
@@ -95,3 +97,15 @@ class Planner:
         found = self.site.partners[partner]
         at = dt.datetime.fromtimestamp(second, found.zone)
         return Moment(at, Context(found.zone, found.crosswalks_on(at.date()), at.date()))
+
+
+def _peers(site: Site) -> dict[str, tuple[str, ...]]:
+    """By partner, whose deliveries an acknowledgement from it may speak of: its own, and those of partners that share
+    both its connection and its interchange identity, since an acknowledgement names no party that tells them apart."""
+    found: dict[str, tuple[str, ...]] = {name: (name,) for name in site.partners}
+    for listener in site.listeners.values():
+        for name in listener.carries:
+            isa = site.partners[name].identity.theirs.get("isa")
+            same = (other for other in listener.carries if site.partners[other].identity.theirs.get("isa") == isa)
+            found[name] = tuple(same)
+    return found

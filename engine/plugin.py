@@ -155,6 +155,7 @@ class Profile:
     whole:    types of which a group stands only if all its sets do.
     answers:  the functional acknowledgements it gets (`997`), each with the release it wants, empty for the group's.
     guides:   what this sender narrows, by message type.
+    strangers: identities of other partners, which must never come from this one.
     """
 
     partner: str = ""
@@ -170,6 +171,7 @@ class Profile:
     whole: frozenset[str] = frozenset()
     answers: Mapping[str, str] = field(default_factory=dict)
     guides: Mapping[str, Guide] = field(default_factory=dict)
+    strangers: frozenset[str] = frozenset()
 
 
 class Part(NamedTuple):
@@ -256,6 +258,24 @@ class Enveloped(NamedTuple):
     control_id: Template
     keys: tuple[TemplateKey, ...] = ()
     refs: Mapping[str, Template] = _NOTHING
+
+
+class Claims(NamedTuple):
+    """What a message says of its sender beyond its envelope's: application codes of its groups (GS02), parties that are
+    named in it (`SE:92:55`), and whether it holds nothing but acknowledgements."""
+
+    groups: tuple[str, ...] = ()
+    parties: frozenset[str] = frozenset()
+    acknowledges: bool = False
+
+
+@runtime_checkable
+class Claiming(Protocol):
+    """A format whose messages tell apart partners that share a connection."""
+
+    def claims(self, raw: bytes, *, parties: bool) -> Claims:
+        """Of the bytes of one Unit. parties: whether these are wanted, too. Never raises."""
+        ...
 
 
 class Seen(NamedTuple):

@@ -49,7 +49,8 @@ class Connection:
             os.path.abspath(one) if isinstance(one, Path) else str(one).rstrip("/") for one in found if one
         )
 
-    def listener(self, partner: str, owner: str, usage: str) -> ListenerConfig | None:
+    def listener(self, partner: str, owner: str, usage: str, carries: tuple[str, ...] = ()) -> ListenerConfig | None:
+        """carries: the partners that share it, where there are several."""
         if self.fetch is None:
             return None
         entry = self.entry
@@ -64,6 +65,7 @@ class Connection:
             entry.limits,
             entry.format_options,
             entry.runbook,
+            carries,
         )
 
 

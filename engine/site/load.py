@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from engine.errors import ConfigError
 from engine.mapping import Mapping as CompiledMapping
 from engine.mapping import compile_mapping, format_name
-from engine.plugin import Registry
+from engine.plugin import Claiming, Registry
 from engine.positions import Finding, Findings, Mark, Tree
 from engine.site.bulk import Bulk, sweep
 from engine.site.endpoints import Connection, check_format, check_ports, read_connection, read_listener
@@ -220,13 +220,14 @@ def _listeners(
                 if listen and isinstance(listen.value, str):
                     listening.append((name, listen.value, listen.mark))
     check_ports(listening, loading)
-    for connection, one in _fetching(described, loading):
+    for connection, sharing in _fetching(described, loading):
         name = connection.config.name
         if name in listeners and entries:
             text = f"the connection '{name}' fetches under this name; call the listener something else"
             loading.error("CFG315", text, entries.keys[name])
-        partner = one.partner
-        if fetching := connection.listener(partner.name, partner.owner, partner.identity.usage):
+        partner = sharing[0].partner
+        carries = tuple(one.partner.name for one in sharing) if len(sharing) > 1 else ()
+        if fetching := connection.listener(partner.name, partner.owner, partner.identity.usage, carries):
             listeners[name] = fetching
     return listeners
 
@@ -267,18 +268,24 @@ def _listener(
     )
 
 
-def _fetching(described: Mapping[str, Described], loading: Loading) -> Iterator[tuple[Connection, Described]]:
-    """Connections that fetch, each with the one partner whose it is (CFG317)."""
-    owners: dict[str, tuple[Connection, Described]] = {}
+def _fetching(described: Mapping[str, Described], loading: Loading) -> Iterator[tuple[Connection, list[Described]]]:
+    """Connections that fetch, each with its partners: several where their messages tell whose they are (CFG317)."""
+    sharing: dict[str, tuple[Connection, list[Described]]] = {}
     for one in described.values():
         if one.connection is None or one.connection.fetch is None or one.partner.status == "draft":
             continue
-        name = one.connection.config.name
-        _, other = owners.setdefault(name, (one.connection, one))
-        if other is not one:
-            text = f"the connection '{name}' fetches for partner '{other.partner.name}' already"
+        connection, known = sharing.setdefault(one.connection.config.name, (one.connection, []))
+        if known and not isinstance(loading.registry.format(connection.entry.format), Claiming):
+            text = f"the connection '{connection.config.name}' fetches for partner '{known[0].partner.name}' already"
             loading.error("CFG317", text, one.place(one.block, "connection"), "give each partner a folder of its own")
-    yield from owners.values()
+        known.append(one)
+    for connection, known in sharing.values():
+        for one in known if len(known) > 1 else ():
+            if not one.partner.identity.theirs.get("isa"):
+                text = f"the connection '{connection.config.name}' is shared, and nothing tells whose a message is"
+                place = one.place(one.block, "identity")
+                loading.error("CFG317", text, place, "say who the partner is: theirs: {isa: ..., gs: ...}")
+        yield connection, known
 
 
 def _check_fetching(named: Mapping[str, Connection], described: Mapping[str, Described], loading: Loading) -> None:

@@ -137,6 +137,11 @@ class ListenerConfig:
     limits: Mapping[str, int] = field(default_factory=dict)
     format_options: Mapping[str, str] = field(default_factory=dict)
     runbook: str = ""
+    carries: tuple[str, ...] = ()  # partners that share it, where there are several; `partner` is then the first
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        return self.carries or (self.partner,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ destination. A draft is checked as far as it is written, and nothing is sent to 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -264,18 +265,39 @@ class _Reading:
 
 
 def check_identities(described: Mapping[str, Described], loading: Loading) -> None:
-    """No two partners may claim one interchange (isa) or HL7 identity: neither could be told from the other."""
-    claimed: dict[tuple[str, str], tuple[str, Mark]] = {}
+    """No two partners may be taken for each other: neither could be told from the other (CFG310).
+
+    By a connection that they share, an application code or a party named in the message may tell them apart.
+    """
+    claimed: dict[tuple[str, str], list[tuple[str, Mark]]] = {}
     for name, one in described.items():
         for kind in ("isa", "hl7"):
             value = one.partner.identity.theirs.get(kind)
             if value is None:
                 continue
             mark = one.place(one.block, "identity", "theirs", kind)
-            other = claimed.setdefault((kind, _folded(value)), (name, mark))
-            if other[0] != name:
+            known = claimed.setdefault((kind, _folded(value)), [])
+            if other := next((other for other in known if not _told_apart(one, described[other[0]])), None):
                 text = f"partner '{other[0]}' has the same {kind} identity ({other[1]})"
                 loading.error("CFG310", text, mark, "one identity belongs to one partner")
+            known.append((name, mark))
+        _check_selector(one, loading)
+
+
+def _told_apart(one: Described, other: Described) -> bool:
+    """Whether partners with one interchange identity share a connection, and are told apart by what is inside."""
+    if one.connection is None or other.connection is None or one.connection.fetch is None:
+        return False
+    mine, theirs = one.partner.identity.theirs, other.partner.identity.theirs
+    told = any(mine.get(key) and theirs.get(key) and mine[key] != theirs[key] for key in ("gs", "n1"))
+    return told and one.connection.config.name == other.connection.config.name
+
+
+def _check_selector(one: Described, loading: Loading) -> None:
+    word = one.partner.identity.theirs.get("n1")
+    if word is not None and not re.fullmatch(r"[A-Z0-9]{2,3}:[A-Z0-9]{1,2}:.{1,80}", word):
+        mark = one.place(one.block, "identity", "theirs", "n1")
+        loading.error("CFG105", "n1 must name a party as N101:N103:N104, such as SE:92:55", mark)
 
 
 def check_traffic(described: Mapping[str, Described], loading: Loading) -> None:

@@ -172,7 +172,7 @@ class FolderRow:
         self.folder.mkdir()
         if answer == "no":
             for number in range(10):
-                (self.folder / f"OMS_O05-N-{number}.hl7").write_bytes(b"another")
+                (self.folder / f"OMS_O05-toys-N-{number}.hl7").write_bytes(b"another")
         if answer == "lost":
             self.monkeypatch.setattr("channels.folder_sender._sync_folder", _broken_disk)
         await scene(make_sender("folder", send=str(self.folder)))

@@ -265,3 +265,108 @@ def test_samples_of_either_side_are_judged_at_their_place(tmp_path: Path) -> Non
         answer = next(row for row in tried(stage, "acme_surgical", str(tmp_path / "date"), code=1)
                       if row["rule"] == "what we would answer")  # fmt: skip
         assert "AK4*5*373*8*20261323" in answer["text"]
+
+
+HUB = """\
+  hub:
+    kind: folder
+    owner: supply-edi
+    send: "${env:HILUM_HOME:-./var}/exchange/hub/out"
+    fetch: "${env:HILUM_HOME:-./var}/exchange/hub/in"
+"""
+
+
+def shared(site: Path) -> None:
+    """Acme and Bravo by one mailbox at a hub, which sends both under its own interchange id."""
+    connections = site / "config" / "connections.yaml"
+    connections.write_text(connections.read_text() + HUB)
+    for name, code in (("acme_surgical", "ACME"), ("bravo_medical", "BRAVO")):
+        file = site / "partners" / f"{name}.yaml"
+        old = re.search(r"(?s)live:\n  connection:\n    folder:\n.*?\n  identity: [^\n]*", file.read_text())
+        assert old is not None
+        identity = f'{{theirs: {{isa: "ZZ:HUB", gs: {code}}}}}'
+        file.write_text(file.read_text().replace(old[0], f"live:\n  connection: hub\n  identity: {identity}"))
+
+
+def from_hub(code: str, order: str, control: int, isa: str = "HUB") -> bytes:
+    text = ANSWER.replace("*01*081234567      *", f"*ZZ*{isa:15}*").replace("GS*PR*081234567", f"GS*PR*{code}")
+    return text.replace("4501999002", order).replace("000000502", f"{control:09d}").encode()
+
+
+def test_many_partners_share_a_mailbox(tmp_path: Path) -> None:
+    site = copy_site(tmp_path / "site")
+    shared(site)
+    with scene(tmp_path, site=site) as stage:
+        stage.hilum("check")
+        stage.start()
+        erp = Erp()
+        orders = {"4501777010": "ACME", "4501777011": "BRAVO"}
+        erp.orders |= {number: {"number": number, "lines": [{"number": "1"}]} for number in orders}
+        with played(stage, erp=erp):
+            for number, supplier in orders.items():
+                order_by_erp(stage, order(number, supplier, unit="BX").replace(b"NH-10003", _item(supplier)))
+            stage.until(lambda: len(list(stage.outbox("hub").glob("850-*.edi"))) == 2, "both orders at the hub")
+            names = sorted(path.name for path in stage.outbox("hub").glob("850-*"))
+            assert names == ["850-acme_surgical-000000001.edi", "850-bravo_medical-000000002.edi"]
+            stage.put("hub", "a.edi", from_hub("ACME", "4501777010", 1))
+            stage.put("hub", "b.edi", from_hub("BRAVO", "4501777011", 2))
+            stage.until(done(erp, 2), "both answers in the ERP")
+            stage.put("hub", "c.edi", from_hub("NOBODY", "4501777010", 3))
+            stage.put("hub", "d.edi", from_hub("ACME", "4501777010", 4, isa="STRANGER"))
+            stage.until(lambda: len(list(stage.inbox("hub").glob(".error/*"))) == 2, "both held")
+            stage.settled()
+        rows = json.loads(stage.verb("exceptions", "--json").stdout)
+        assert sorted((row["code"], row["context"]["partner"]) for row in rows) == [
+            ("route.partner", "hub"), ("security.sender_spoof", "hub")
+        ]  # fmt: skip
+        for row in rows:
+            held = stage.hilum("messages", row["message"], "--bytes").stdout
+            assert held.startswith("ISA*")
+        # What we answered: a 997 for each of the two, and nothing to the strangers.
+        assert len(list(stage.outbox("hub").glob("997-*"))) == 2
+        told = {number: stage.trace(number) for number in orders}
+        assert [{row["partner"] for row in told[number]["messages"] if row["type"] == "855"} for number in orders] == [
+            {"acme_surgical"}, {"bravo_medical"}
+        ]  # fmt: skip
+
+
+def _item(supplier: str) -> bytes:
+    return {"ACME": b"NH-10003", "BRAVO": b"NH-20003"}[supplier]
+
+
+def test_partners_of_a_mailbox_that_could_be_taken_for_each_other_are_an_error(tmp_path: Path) -> None:
+    site = copy_site(tmp_path / "site")
+    shared(site)
+    with scene(tmp_path, site=site) as stage:
+        stage.verb("check")
+        bravo = site / "partners" / "bravo_medical.yaml"
+        good = bravo.read_text()
+        for wrong in (good.replace("gs: BRAVO", "gs: ACME"), good.replace(", gs: BRAVO", "")):
+            bravo.write_text(wrong)
+            told = stage.verb("check", code=3).stdout
+            assert "CFG310" in told
+            assert "partner 'acme_surgical' has the same isa identity" in told
+        bravo.write_text(good.replace("gs: BRAVO", 'gs: ACME, n1: "SE:92:2"'))
+        assert "CFG310" in stage.verb("check", code=3).stdout
+        acme = site / "partners" / "acme_surgical.yaml"
+        acme.write_text(acme.read_text().replace("gs: ACME", 'gs: ACME, n1: "SE:92:1"'))
+        stage.verb("check")
+        acme.write_text(acme.read_text().replace("SE:92:1", "seller 1"))
+        assert "CFG105" in stage.verb("check", code=3).stdout
+
+
+def test_another_partners_name_in_ones_folder_is_held_and_told_nothing(tmp_path: Path) -> None:
+    with scene(tmp_path, site=copy_site(tmp_path / "site")) as stage:
+        stage.start()
+        forged = ANSWER.replace("*0*P*>~", "*1*P*>~")  # it even asks for a TA1
+        stage.until(stage.inbox("bravo_medical").exists, "the exchange folders")
+        stage.put("bravo_medical", "forged.edi", forged.encode())
+        stage.put("bravo_medical", "broken.edi", forged[:-40].encode())
+        stage.until(lambda: len(list(stage.inbox("bravo_medical").glob(".error/*"))) == 2, "both held")
+        stage.settled()
+        rows = json.loads(stage.verb("exceptions", "--json").stdout)
+        assert {(row["code"], row["place"]) for row in rows} == {("security.sender_spoof", "ISA06")}
+        assert list(stage.outbox("bravo_medical").glob("*")) == []
+        shown = stage.verb("exceptions", "show", rows[0]["id"]).stdout
+        assert "contacts" in shown
+        assert "edi-team@bravo-medical.example" in shown

@@ -294,7 +294,7 @@ def carried(body: bytes = ISA, control_id: str = "000004127", type: str = "850",
 
 def send(folder: Path, *outs: Outbound) -> list[str]:
     async def whole() -> list[str]:
-        sender = FolderSender("toy", FolderSenderOptions(send=folder))
+        sender = FolderSender("toys", FolderSenderOptions(send=folder))
         return [(await sender.send(out)).code for out in outs]
 
     return asyncio.run(whole())
@@ -376,3 +376,16 @@ def test_a_full_or_broken_disk_is_unavailable(tmp_path: Path, monkeypatch: pytes
 def test_a_connection_without_a_send_folder(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
         asyncio.run(FolderSender("toy", FolderSenderOptions()).send(carried()))
+
+
+def test_in_a_shared_folder_a_file_names_its_partner(tmp_path: Path) -> None:
+    """Each partner's control numbers begin at 1: two files may have one type and number."""
+    sender = FolderSender("hub", FolderSenderOptions(send=tmp_path))
+
+    async def both() -> None:
+        for name in ("acme", "bravo"):
+            out = carried(name.encode(), "000000001")
+            await sender.send(out._replace(delivery=out.delivery._replace(destination=name)))
+
+    asyncio.run(both())
+    assert names(tmp_path) == ["850-acme-000000001.edi", "850-bravo-000000001.edi"]

@@ -189,8 +189,9 @@ def _trailer(raw: bytes, start: int, end: int, separators: Separators) -> _Trail
 # --- judgement -------------------------------------------------------------------------------------------------------
 def judge(found: Interchange, raw: bytes, profile: Profile) -> tuple[Refused | None, list[Refused]]:
     """What makes the whole interchange unacceptable, the first of it; and the faults before that only warn."""
-    if found.refusal or found.header is None:
-        return found.refusal, []
+    spoof = _judge_sender(found.header, profile) if found.header else None
+    if spoof or found.refusal or found.header is None:
+        return spoof or found.refusal, []
     counted = (len(heads(raw, found, b"GS")), len(heads(raw, found, b"TA1")))
     refused, warned = weighed(header_faults(found.header, profile), profile)
     if refused is not None:
@@ -211,6 +212,8 @@ def weighed(faults: Iterable[Refused], profile: Profile) -> tuple[Refused | None
 
 def header_faults(header: Header, profile: Profile) -> Iterator[Refused]:
     """What is wrong with an interchange that has such an ISA, whatever it holds."""
+    if (spoof := _judge_sender(header, profile)) is not None:
+        yield spoof
     yield from _judge_isa(header.fields)
     yield from _judge_identity(header, profile)
     if (usage := _judge_usage(header, profile)) is not None:
@@ -253,6 +256,14 @@ def _is_date(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _judge_sender(header: Header, profile: Profile) -> Refused | None:
+    """Another partner's name is judged before all else, and has no note: who is not who it says is told nothing."""
+    if header.sender not in profile.strangers:
+        return None
+    text = "the sender it names is another partner, which has a connection of its own"
+    return Refused("security.sender_spoof", text, place="ISA06", hint="find out who put it there; nothing was answered")
 
 
 def _judge_identity(header: Header, profile: Profile) -> Iterator[Refused]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from channels.formats.x12 import paths, portions, ta1, write
+from channels.formats.x12.claims import claims
 from channels.formats.x12.guide import X12Guide
 from channels.formats.x12.opening import open_interchange
 from channels.formats.x12.split import FORMAT_NAME, split
 from channels.formats.x12.survey import survey
 from engine.errors import Refused
 from engine.message import Unit
-from engine.plugin import Answer, Envelope, Enveloped, Guide, Node, Opened, Portion, Profile, Seen, Structure
+from engine.plugin import Answer, Claims, Envelope, Enveloped, Guide, Node, Opened, Portion, Profile, Seen, Structure
 
 
 class X12:
@@ -39,6 +40,9 @@ class X12:
 
     def guide(self, header: Mapping[str, str]) -> Guide:
         return X12Guide(header)
+
+    def claims(self, raw: bytes, *, parties: bool) -> Claims:
+        return claims(raw, parties=parties)
 
     def survey(self, raw: bytes) -> list[Seen]:
         return survey(raw)
