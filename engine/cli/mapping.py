@@ -132,7 +132,7 @@ def _read(mapping: Any, raw: bytes, party: Any, known: Any) -> list[Any]:
     documents, problems = [], list(opened.problems)
     for part in opened.parts:
         result = (
-            mapping.read(part.node, Context(party.zone, party.crosswalks, dt.date.today()))
+            mapping.read(part.node, Context(party.zone, party.crosswalks_on(today := dt.date.today()), today))
             if not part.refusals
             else None
         )
@@ -150,7 +150,7 @@ def _write(mapping: Any, raw: bytes, party: Any, known: Any) -> list[Any]:
     from engine.message import Slot
     from engine.plugin import Envelope
 
-    written = mapping.write(mapping.model.from_json(raw), Context(party.zone, party.crosswalks))
+    written = mapping.write(mapping.model.from_json(raw), Context(party.zone, party.crosswalks_on(dt.date.today())))
     if written.problems:
         return list(written.problems)
     identity = party.identity
@@ -170,6 +170,8 @@ def _write(mapping: Any, raw: bytes, party: Any, known: Any) -> list[Any]:
 
 
 async def _lineage(name: str) -> tuple[list[dict[str, str]], list[str]]:
+    import datetime as dt
+
     from engine import wiring
     from engine.cli.reading import reader
     from engine.mapping import Context
@@ -194,8 +196,9 @@ async def _lineage(name: str) -> tuple[list[dict[str, str]], list[str]]:
     opened = known.format(message.format).open(raw, profile_for(party, type=message.type))
     rows: list[dict[str, str]] = []
     unmapped: list[str] = []
+    day = dt.datetime.fromtimestamp(message.at / 1_000_000, party.zone).date()  # as it was read then
     for part in opened.parts:
-        traced = trace_read(mapping, part.node, Context(party.zone, party.crosswalks))
+        traced = trace_read(mapping, part.node, Context(party.zone, party.crosswalks_on(day), day))
         rows += [{"document": mapping.document, "source": source, "field": field} for source, field in traced.rows]
         unmapped += traced.unmapped
     return rows, unmapped

@@ -12,6 +12,7 @@ import pydantic
 
 from canonical import DOCUMENTS, Document
 from engine.errors import ConfigError, Refused
+from engine.mapping.beside import Item
 from engine.mapping.identified import reads_identifiers, warnings
 from engine.mapping.inherit import resolve
 from engine.mapping.parse import ONLY, Parser, parse_record
@@ -34,8 +35,8 @@ _KEYS: Final = (
 class Mapping:
     """Reads documents from a format's tree and writes them into one, as far as `reads` and `writes` say.
 
-    type: the message type, as the format names it. crosswalks: names of the tables a partner needs for it.
-    identifies: it may read identifiers that can be checked.
+    type: the message type, as the format names it. crosswalks: names of the tables a partner needs for it. beside: the
+    further keys it always asks them by. identifies: it may read identifiers that can be checked.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Mapping:
     reads: bool
     writes: bool
     crosswalks: frozenset[str]
+    beside: collections.abc.Mapping[str, frozenset[str]]
     identifies: bool
     plan: Plan
     _read: Callable[[Node, Run], dict[str, Any]] = field(repr=False)
@@ -168,6 +170,7 @@ def compile_mapping(
         reads=plan.reads,
         writes=plan.writes,
         crosswalks=plan.crosswalks,
+        beside=plan.beside,
         identifies=reads_identifiers(plan.parts),
         plan=plan,
         _read=compile_reading(plan),
@@ -240,9 +243,11 @@ def _plan(parser: Parser, tree: Tree, model: type[Document], structure: Structur
         scope = each.scope
     fields = tree.get("fields")
     assert fields is not None
+    parser.item = Item(model)
     parts = parse_record(parser, fields, model, scope)
     when = parser.source_when(tree, scope)
-    return Plan(model, structure, parts, each, parser.reads, parser.writes, when, frozenset(parser.crosswalks))
+    beside = {name: frozenset(set.intersection(*columns)) for name, columns in parser.beside.items()}
+    return Plan(model, structure, parts, each, parser.reads, parser.writes, when, frozenset(parser.crosswalks), beside)
 
 
 __all__ = ["Mapping", "Row", "compile_mapping", "roots"]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from engine.mapping import inherit
+from engine.mapping.beside import Item
 from engine.mapping.expression import compile_condition, compile_expression
 from engine.mapping.plan import (
     Derive,
@@ -44,6 +45,8 @@ class Parser:
     reads: bool = True
     writes: bool = True
     crosswalks: set[str] = field(default_factory=set)
+    beside: dict[str, list[set[str]]] = field(default_factory=dict)  # by crosswalk, the columns of each use
+    item: Item | None = None  # where paths of `by` start; None in lists at fixed places
 
     # --- small questions the parsing functions ask -------------------------------------------------------------------
     def error(self, code: str, text: str, mark: Mark, hint: str = "") -> None:
@@ -175,13 +178,16 @@ def _parse_repeat(parser: Parser, target: Target, spec: Tree, record: Model, sco
     if half is not None:
         parser.keys(half, ("when",))
     reads, writes = parser.directions(spec)
+    around, parser.item = parser.item, Item(record, parser.item)
     parts = parse_record(parser, spec, record, loop.scope, target.path, _RECORD_KEYS)
+    parser.item = around
     source_when = parser.source_when(spec, loop.scope)
     return Repeat(target, loop, parts, reads, writes, source_when, parser.record_when(spec, record))
 
 
 def _parse_slots(parser: Parser, target: Target, specs: list[Tree], record: Model, scope: Scope) -> Slots:
     entries = []
+    around, parser.item = parser.item, None
     for spec in specs:
         parts = parse_record(parser, spec, record, scope, target.path)
         fixed = [part for part in parts if isinstance(part, Leaf) and _const(part) is not None]
@@ -189,6 +195,7 @@ def _parse_slots(parser: Parser, target: Target, specs: list[Tree], record: Mode
             text = "an entry of a list needs a `const:` field that tells it from the others"
             parser.error("MAP208", text, spec.mark)
         entries.append(Group(target, parts))
+    parser.item = around
     return Slots(target, tuple(entries))
 
 
@@ -227,6 +234,7 @@ def _parse_derive(parser: Parser, spec: Tree, key: Target) -> Derive | None:
         parser.error("MAP103", "derive needs `add:`, `from:` and `crosswalk:`", tree.mark)
         return None
     parser.crosswalks.add(name)
+    parser.beside.setdefault(name, []).append(set())
     return Derive(add, source, name, parser.word(tree, "on_miss", ("exception", "skip")))
 
 

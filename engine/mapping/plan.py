@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.mapping.beside import Beside
 from engine.mapping.codecs import Codec
 from engine.mapping.schema import Model, Target
 from engine.plugin import Field, Loop, Node, Structure
@@ -28,6 +29,7 @@ class Value:
 
     fields:  places in order: the first that has a value is read, the first is written; with `join` all are.
     loop:    each repetition gives a part of the value (`join`), one of many values, or the one they all have (`same`).
+    by:      what the crosswalk is told beside the word. up: 1 when that stands in the entry around its own.
     default: the canonical value that stands for nothing. const: the canonical value it always has.
     """
 
@@ -36,6 +38,8 @@ class Value:
     codec: Codec | None = None
     codes: Codes | None = None
     crosswalk: str = ""
+    by: tuple[Beside, ...] = ()
+    up: int = 0
     on_miss: str = ""
     default: object = None
     const: object = None
@@ -144,3 +148,4 @@ class Plan:
     writes: bool = True
     source_when: SourceCondition | None = None
     crosswalks: frozenset[str] = field(default_factory=frozenset)
+    beside: Mapping[str, frozenset[str]] = field(default_factory=dict)

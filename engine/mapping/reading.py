@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from engine.errors import Refused
 from engine.mapping.plan import Group, Leaf, Pairs, Part, Plan, Repeat, Slots
+from engine.mapping.reading_later import outward_of, place_outward, settled, waiting_of
 from engine.mapping.reading_values import How, Records, Step, compile_value
 from engine.mapping.run import BAD, SKIP, TODAY, Row, Run
 from engine.mapping.translate import walk_crosswalk
@@ -90,7 +91,8 @@ def _record_at(scope: Scope, parts: tuple[Part, ...], trace: bool) -> tuple[Call
     """The record that is read from a node of a scope, and what gathers the texts for it there."""
     gathering = _Gathering(None if trace else scope)
     record = _record(parts, "", gathering, trace, obliged=True)
-    return gathering.compiled(), record
+    waiting = waiting_of(parts)
+    return gathering.compiled(), settled(record, waiting) if waiting else record
 
 
 def _record(parts: tuple[Part, ...], canonical: str, gathering: _Gathering, trace: bool, *, obliged: bool) -> Step:
@@ -204,7 +206,7 @@ def _list(part: Repeat | Slots | Pairs, canonical: str, gathering: _Gathering, t
 def _repeat(part: Repeat, canonical: str, trace: bool) -> Step:
     loop, when = part.loop, part.source_when
     gather, record = _record_at(loop.scope, part.parts, trace)
-    always = part.target.required
+    always, outward = part.target.required, outward_of(part.parts)
 
     def read(node: Node, run: Run, records: Records) -> Any:
         items: list[Any] = []
@@ -214,6 +216,8 @@ def _repeat(part: Repeat, canonical: str, trace: bool) -> Step:
                 continue
             known, traced = len(troubles), len(rows)
             item = record(child, run, gather(child))
+            if run.pending and outward:
+                place_outward(item, outward, loop.place(node, position))
             if len(troubles) > known or trace:
                 run.enter(known, traced, loop.place(node, position), f"{canonical}/{len(items)}", writing=False)
             if item is SKIP and trace:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from canonical import Document
@@ -30,6 +30,11 @@ class Crosswalk(Protocol):
     def inward(self) -> Words: ...
     @property
     def outward(self) -> Words: ...
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Further keys that its words are asked by: `get(word, {column: our word})`."""
+        ...
+
     @property
     def on_miss(self) -> str: ...
     @property
@@ -124,6 +129,9 @@ class Run:
     today: dt.date | None = None
     troubles: list[Trouble] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)  # filled by traced runs only
+    pending: bool = False  # a word has waited for what stands beside it
+    item: Any = None  # the entry that is written: where paths of `by` start
+    around: Any = None  # the one around it
 
     def trouble(self, code: str, text: str, status: str, place: str, canonical: str = "", hint: str = "") -> None:
         self.troubles.append(Trouble(code, text, status, place, canonical, hint))

@@ -5,12 +5,15 @@ Each is compiled for one place of one mapping: what a fault has to say is known 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
+from engine.mapping.beside import Pending, others
 from engine.mapping.plan import Value
 from engine.mapping.run import BAD, SKIP, Run
 
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 Decode = Callable[[str, Run], Any]  # a text to a canonical value, SKIP or BAD
 Encode = Callable[[Any, Run], Any]  # a canonical value to a text, SKIP or BAD
 
@@ -66,18 +69,42 @@ def _inward(value: Value, place: str) -> Decode:
             return found
         return walk_crosswalk(run, name, raw, place, "", on_miss, out=False, default=default)
 
-    return look_up
+    def look_up_later(raw: str, run: Run) -> Any:
+        table = run.crosswalks.get(name)
+        if table is None or not table.columns:
+            return look_up(raw, run)
+        run.pending = True
+        return Pending(raw, place)
+
+    return look_up_later if value.by else look_up
+
+
+def settler(value: Value) -> Callable[[Pending, Any, Run], Any]:
+    """What becomes of a word that waited, when the item it stands in has been read."""
+
+    def settle(pending: Pending, item: Any, run: Run) -> Any:
+        return walk_crosswalk(
+            run, value.crosswalk, pending.raw, pending.place, "", value.on_miss, out=False, default=value.default,
+            beside=others(value.by, item),
+        )  # fmt: skip
+
+    return settle
 
 
 def walk_crosswalk(
-    run: Run, name: str, raw: str, place: str, canonical: str, on_miss: str = "", *, out: bool, default: object = None
-) -> Any:
-    """A word through a partner's crosswalk, inward or out; what a miss does is the mapping's word, then the table's."""
+    run: Run, name: str, raw: str, place: str, canonical: str, on_miss: str = "", *, out: bool, default: object = None,
+    beside: Mapping[str, str] = NOTHING,
+) -> Any:  # fmt: skip
+    """A word through a partner's crosswalk, inward or out; what a miss does is the mapping's word, then the table's.
+
+    beside: our words for further keys, by column.
+    """
     table = run.crosswalks.get(name)
     if table is None:
         run.trouble("map.miss", f"the partner has no crosswalk '{name}'", "204", place, canonical)
         return BAD
-    found = (table.outward if out else table.inward).get(raw)
+    words: Any = table.outward if out else table.inward
+    found = words.get(raw, beside) if beside else words.get(raw)
     if found is not None:
         return found
     decision = on_miss or table.on_miss
@@ -133,7 +160,7 @@ def _to_codes(value: Value, what: str, place: str, canonical: str) -> Encode:
 
 
 def _outward(value: Value, place: str, canonical: str) -> Encode:
-    name, on_miss = value.crosswalk, value.on_miss
+    name, on_miss, by, up = value.crosswalk, value.on_miss, value.by, value.up
 
     def look_up(told: Any, run: Run) -> Any:
         table = run.crosswalks.get(name)
@@ -141,4 +168,11 @@ def _outward(value: Value, place: str, canonical: str) -> Encode:
             return found
         return walk_crosswalk(run, name, told, place, canonical, on_miss, out=True)
 
-    return look_up
+    def look_up_beside(told: Any, run: Run) -> Any:
+        table = run.crosswalks.get(name)
+        if table is None or not table.columns:
+            return look_up(told, run)
+        beside = others(by, run.around if up else run.item)
+        return walk_crosswalk(run, name, told, place, canonical, on_miss, out=True, beside=beside)
+
+    return look_up_beside if by else look_up

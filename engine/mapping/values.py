@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pydantic
 
 from engine.mapping import inherit
+from engine.mapping.beside import Beside, parse_by
 from engine.mapping.codecs import NAMES, Codec, default_codec, find_codec
 from engine.mapping.expression import compile_expression
 from engine.mapping.plan import Codes, Leaf, Value
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _HALF_KEYS: Final = (
     "at", "as", "codes", "crosswalk", "default", "const", "each", "join", "split", "same", "when",
-    "on_miss",
+    "on_miss", "by",
 )  # fmt: skip
 _KEYS: Final = (*_HALF_KEYS, "only", "read", "write", "use")
 _MISSES: Final = ("exception", "skip", "pass", "default")
@@ -90,7 +91,9 @@ def _parse_value(
         loop=loop,
         codec=codec,
         codes=parse_codes(parser, target, table) if table is not None else None,
-        crosswalk=_crosswalk(parser, spec),
+        crosswalk=(crosswalk := _crosswalk(parser, spec)),
+        by=(by := _by(parser, spec, crosswalk))[0],
+        up=by[1],
         on_miss=parser.word(spec, "on_miss", _MISSES),
         default=default,
         const=const,
@@ -173,7 +176,21 @@ def _crosswalk(parser: Parser, spec: Tree) -> str:
     name = parser.text(tree, "the name of a crosswalk") if tree is not None else None
     if name:
         parser.crosswalks.add(name)
+        if spec.get("by") is None:
+            parser.beside.setdefault(name, []).append(set())
     return name or ""
+
+
+def _by(parser: Parser, spec: Tree, crosswalk: str) -> tuple[tuple[Beside, ...], int]:
+    tree = spec.get("by")
+    if tree is None:
+        return (), 0
+    if not crosswalk or any(spec.get(key) is not None for key in ("each", "join", "split")):
+        parser.error("MAP208", "'by' goes with a crosswalk of one value", tree.mark)
+        return (), 0
+    found, up = parse_by(parser, tree)
+    parser.beside.setdefault(crosswalk, []).append({one.column for one in found})
+    return found, up
 
 
 def parse_codes(parser: Parser, target: Target, table: Tree) -> Codes:

@@ -24,6 +24,7 @@ def compile_writing(plan: Plan, *, trace: bool = False) -> Callable[[Any, Node, 
 
     def write(document: Any, node: Node, run: Run) -> None:
         texts: Texts = [""]
+        run.item = document
         if not collect(document, texts, run):
             run.trouble("map.unknown_code", "a value the document needs has no code in the mapping", "103", "")
         put_all(texts, node, run)
@@ -88,12 +89,13 @@ def _repeat(part: Repeat, canonical: str, trace: bool) -> Below:
     collect, put_all = _whole(part.parts, "", loop.scope, trace)
 
     def write(record: Any, node: Node, run: Run) -> None:
-        troubles, rows = run.troubles, run.rows
+        troubles, rows, around = run.troubles, run.rows, (run.item, run.around)
         for position, item in enumerate(getattr(record, name)):
             if when is not None and not when(item):
                 continue
             known, traced = len(troubles), len(rows)
             texts: Texts = [""]
+            run.item, run.around = item, around[0]
             if not collect(item, texts, run) and len(troubles) == known:
                 continue
             child = loop.new(node)
@@ -101,6 +103,7 @@ def _repeat(part: Repeat, canonical: str, trace: bool) -> Below:
             if trace or len(troubles) > known:
                 place = loop.place(node, len(loop.nodes(node)) - 1)
                 run.enter(known, traced, place, f"{canonical}/{position}", writing=True)
+        run.item, run.around = around
 
     return write
 

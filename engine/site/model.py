@@ -31,6 +31,7 @@ class Crosswalk:
     inward: partner's word -> enterprise's word. outward: enterprise's word -> partner's word.
     on_miss: exception | skip | pass | default (then `default` / `default_out` are used).
     source: files the tables come from, for messages about misses. dated: rows begin and end; see `on`.
+    columns: further keys that its words are asked by.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Crosswalk:
     source: str = ""
     tables: tuple[str, ...] = ()
     dated: bool = False
+    columns: tuple[str, ...] = ()
 
     def on(self, day: str) -> Crosswalk:
         """As it is on a day (ISO 8601)."""

@@ -211,9 +211,19 @@ class _Reading:
         if mapping.type and mapping.type != type:
             text = f"mapping {mapping.name} is for {mapping.type}, not for {type}"
             self.loading.error("CFG325", text, mark)
+        self._check_keys(mapping, mark)
         for name in sorted(mapping.crosswalks - set(self.file.crosswalks)):
             text = f"mapping {mapping.name} needs a crosswalk '{name}', which the partner has not"
             self.loading.error("CFG324", text, mark, did_you_mean(name, self.file.crosswalks))
+
+    def _check_keys(self, mapping: CompiledMapping, mark: Mark) -> None:
+        """A row for one item is never found by a mapping that does not say which item it is (CFG409)."""
+        for name in sorted(mapping.crosswalks & set(self.file.crosswalks)):
+            for table in (self.shelf.tables.get(one) for one in self.file.crosswalks[name].use):
+                for column in sorted({*(table.columns if table else ())} - mapping.beside.get(name, frozenset())):
+                    text = f"mapping {mapping.name} asks crosswalk '{name}' without '{column}', which it has rows for"
+                    hint = f"add `by: {{{column}: ...}}` there; until then only rows with no {column} hold"
+                    self.loading.findings.warn("CFG409", text, mark, hint)
 
     def _check_promises(self, agreements: tuple[Agreement, ...]) -> None:
         incoming = {agreement.type for agreement in agreements if agreement.direction == "in"}
@@ -256,6 +266,7 @@ class _Reading:
             ", ".join(table.file for table in tables),
             tuple(use.use),
             any(table.dated for table in tables),
+            tuple(dict.fromkeys(column for table in tables for column in table.columns)),
         )
 
     def _check_default(self, name: str, use: CrosswalkUse) -> None:

@@ -12,7 +12,7 @@ import pytest
 from channels.simulate.erp import Erp
 from engine.home import store_file
 from engine.site.bulk import FOLDER
-from tests.functional.parties import played, requisition, send
+from tests.functional.parties import ACME, done, played, requisition, send, supplier
 from tests.functional.scene import ROOT, Scene, copy_site, in_process, scene
 
 UNITS = "config/crosswalks/bravo_units.csv"
@@ -168,3 +168,26 @@ def test_list_says_who_uses_what(here: dict[str, str]) -> None:
     _, printed, _ = hilum(here, "crosswalk", "list", "--json")
     found = {row["table"]: row for row in json.loads(printed)}
     assert (found["bravo_units"]["rows"], found["bravo_units"]["used_by"]) == (10, ["bravo_medical.unit"])
+
+
+def test_a_unit_goes_by_the_item_and_the_day(tmp_path: Path) -> None:
+    """One supplier calls a box of gloves CS, from some day on: the order says so, and the answer is understood."""
+    site = copy_site(tmp_path / "site")
+    units = site / "config/crosswalks/acme_units.csv"
+    units.write_text(
+        "partner,item,enterprise,from,until\nBX,,BX,,\nCS,NH-10003,BX,2020-01-01,\nXX,NH-10003,BX,,2019-12-31\n"
+    )
+    with scene(tmp_path, site=site) as stage:
+        erp, acme = Erp(), supplier(stage, "acme_surgical", ACME)
+        stage.start()
+        with played(stage, erp=erp, acme=acme):
+            send(stage, requisition("REQ-K1", ("GLV-NTR-L", "10", "Box"), ("GLV-NTR-M", "2", "Box")))
+            stage.until(done(erp, 1), "the answer in the ERP")
+            stage.settled()
+        (sent,) = [row["id"] for row in stage.trace("REQ-K1")["messages"] if row["type"] == "850"]
+        raw = stage.verb("messages", sent, "--bytes").stdout
+        assert {line.split("*")[3] for line in raw.split("~") if "*NH-10003*" in line} == {"CS"}
+        assert {line.split("*")[3] for line in raw.split("~") if "*NH-10002*" in line} == {"BX"}
+        (answer,) = [row["id"] for row in stage.trace("REQ-K1")["messages"] if row["type"] == "order_acknowledgement"]
+        told = json.loads(stage.verb("messages", answer, "--bytes").stdout)
+        assert {line["quantity"]["unit"] for line in told["lines"]} == {"BX"}

@@ -32,6 +32,7 @@ class Same(dict[str, str]):
 
 class Table:
     inward = outward = Same()
+    columns = ()
     on_miss = "exception"
     default = default_out = source = ""
 
