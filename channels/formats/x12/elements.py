@@ -31,6 +31,7 @@ TOO_MANY_COMPONENTS: Final = "13"
 BINARY: Final = frozenset({"BIN", "BDS"})
 _LONGEST_LENGTH: Final = 15  # digits
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_REMEMBERED: Final = 200  # ways to fill a segment that are known to be right
 
 _BAD: Final = re.compile(f"[{BAD_CHARACTER}]")
 
@@ -75,7 +76,7 @@ def check_binary(segment: Elements, definition: Segment, size: Callable[[], int]
 
 
 def _is_sound(segment: Elements, definition: Segment, reserved: Mapping[str, str]) -> bool:
-    """Whether it is plain that nothing is wrong, as with most segments; what has a composite is never plain."""
+    """Whether it is plain that nothing is wrong, as with most segments; what is repeated is never plain."""
     if len(segment) > len(definition.tests) + 1:
         return False
     present = 0
@@ -84,13 +85,24 @@ def _is_sound(segment: Elements, definition: Segment, reserved: Mapping[str, str
             if not good(value):
                 return False
             present |= bit
-            for mark in reserved:
-                if mark in value:
-                    return False
-    for rule in definition.rules:
-        if present & rule.all not in rule.good:
-            return False
-    return present != 0 and not definition.required & ~present
+    if reserved:
+        whole = map("".join, segment) if definition.parted else segment
+        text = "".join(whole)
+        for mark in reserved:
+            if mark in text:
+                return False
+    return present in definition.complete or _is_complete(present, definition)
+
+
+def _is_complete(present: int, definition: Segment) -> bool:
+    """Whether these positions may be filled and no others: segments of a kind mostly fill the same."""
+    if not present or definition.required & ~present:
+        return False
+    if any(present & rule.all not in rule.good for rule in definition.rules):
+        return False
+    if len(definition.complete) < _REMEMBERED:
+        definition.complete.add(present)
+    return True
 
 
 def _faults(segment: Elements, definition: Segment, reserved: Mapping[str, str]) -> list[ElementFault]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from channels.formats.x12.separators import Separators
 from channels.formats.x12.standard.codes import CLOSED, CLOSED_004010
@@ -74,6 +74,7 @@ class Segment:
     parted: tuple[tuple[int, Slot], ...]  # positions (1-based) whose value has components or may be repeated
     required: int  # bits 1 << position of the mandatory ones
     tests: tuple[tuple[int, Test], ...]  # of each position, 1 << position and what no bad value passes
+    complete: set[int] = field(default_factory=set, compare=False)  # filled positions that were found to be right
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,8 +266,28 @@ def _codes(number: str, name: str) -> frozenset[str]:
 
 
 def _test(slot: Slot) -> Test:
-    """A composite passes none, nor does what may be repeated: their parts are judged one by one."""
-    return slot.of.good if isinstance(slot.of, Element) and slot.most == 1 else lambda _: False
+    """What may be repeated passes none: its parts are judged one by one."""
+    if slot.most > 1:
+        return lambda _: False
+    return slot.of.good if isinstance(slot.of, Element) else _composite_test(slot.of)
+
+
+def _composite_test(composite: Composite) -> Test:
+    tests = tuple((1 << at, _test(slot)) for at, slot in enumerate(composite.components, 1))
+    required = sum(1 << at for at, slot in enumerate(composite.components, 1) if slot.required)
+
+    def good(parts: Any) -> bool:
+        if len(parts) > len(tests):
+            return False
+        present = 0
+        for part, (bit, right) in zip(parts, tests, strict=False):
+            if part:
+                if not right(part):
+                    return False
+                present |= bit
+        return not required & ~present and all(present & rule.all in rule.good for rule in composite.rules)
+
+    return good
 
 
 def _repeated(word: str) -> list[str]:
