@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from channels.simulate import interchange
+from channels.simulate import interchange, shipping
 from channels.simulate.interchange import Group, Identity, Interchange, Malformed, Segment, Separators
-from channels.simulate.orderdesk import Count, Fault, Habits, Judged, Line, acknowledgement, answer, judge
+from channels.simulate.orderdesk import Count, Fault, Habits, Judged, Line, Order, acknowledgement, answer, judge
 
 Change = Callable[[list[Segment]], list[Segment]]
 _UNKNOWN_UNIT: Final = "ZZ"
@@ -63,13 +63,19 @@ class Counterpart:
 
     def answer(self, raw: bytes, how: str = "accepted") -> bytes:
         """The 855 for an 850. how: a word of `ANSWERS`."""
-        _, _, judged = self._read(raw)
-        order = judged[0].order
-        assert order is not None
+        order = self._order(raw)
         parts = frozenset(line.part for line in order.lines)
         habits = {"in_parts": Habits(backorder=parts), "price": Habits(reprice=parts)}.get(how, Habits())
         body = answer(order, "SO-000001", self.at.date(), habits, Count())
         return self._wrapped("PR", ANSWERS[how](body))
+
+    def ship(self, raw: bytes, how: str = "whole") -> bytes:
+        """The 856 for an 850. how: a word of `shipping.SHIPPED`."""
+        return self._wrapped("SH", shipping.ship_notice(self._order(raw), self.at, how))
+
+    def bill(self, raw: bytes, how: str = "whole") -> bytes:
+        """The 810 for an 850. how: a word of `shipping.BILLED`."""
+        return self._wrapped("IN", shipping.invoice(self._order(raw), self.at, how))
 
     def damaged(self, raw: bytes) -> bytes:
         """The good 855 with a count of segments that is wrong."""
@@ -102,6 +108,12 @@ class Counterpart:
             raise ValueError("there is no transaction set in it")
         group = received.groups[0]
         return received, group, [judge(one, Habits()) for one in group.sets]
+
+    def _order(self, raw: bytes) -> Order:
+        _, _, judged = self._read(raw)
+        order = judged[0].order
+        assert order is not None
+        return order
 
     def _wrapped(self, code: str, body: list[Segment]) -> bytes:
         self.control += 1

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from engine.onboarding.candidate import as_status
-from engine.onboarding.conversation import Counterpart, play
+from engine.onboarding.conversation import play
 from engine.onboarding.desk import Desk
+from engine.onboarding.played import Counterpart
 from engine.onboarding.sample import enterprise_words, sample_order
 from engine.onboarding.verdict import FAILED, SKIPPED, WARNING, Step, Verdict
 from engine.plugin import Registry

@@ -7,59 +7,23 @@ at fault. Rules of documents that are not agreed are told as skipped, never left
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from canonical import Document
-from engine.onboarding.desk import Desk, Heard, Sent
-from engine.onboarding.verdict import FAILED, OK, SKIPPED, Step, Verdict
+from engine.onboarding import shipping_cases
+from engine.onboarding.desk import Desk, Sent
+from engine.onboarding.played import (
+    Case,
+    Counterpart,
+    Played,
+    agreed,
+    codes,
+    exception,
+    no_exceptions,
+    our_997,
+    settles,
+)
 from engine.site.model import Agreement
-
-_NOT_READ: Final = Heard("refused")
-
-
-class Counterpart(Protocol):
-    """The other side: bytes in, bytes out. `understand` raises ValueError for what it cannot read."""
-
-    def understand(self, raw: bytes) -> Any: ...
-    def acknowledge(self, raw: bytes, *, reject: bool = False) -> bytes: ...
-    def answer(self, raw: bytes, how: str = "accepted") -> bytes: ...
-    def damaged(self, raw: bytes) -> bytes: ...
-    def disguised(self, raw: bytes) -> bytes: ...
-    def of_other_usage(self, raw: bytes) -> bytes: ...
-
-
-class Played:
-    """One run: the desk, the other side, and all that was said and found."""
-
-    def __init__(self, desk: Callable[[], Desk], other: Counterpart, order: Document) -> None:
-        self._make_desk, self.other, self.order = desk, other, order
-        self.verdicts: list[Verdict] = []
-        self.steps: list[Step] = []
-        self.case = ""
-        self.desk = desk()
-
-    def begin(self, case: str) -> None:
-        """A case has a desk of its own: what another case left awaited is none of its business."""
-        self.case, self.desk = case, self._make_desk()
-
-    def check(self, rule: str, held: bool, place: str = "", text: str = "") -> bool:
-        self.verdicts.append(Verdict(self.case, rule, OK if held else FAILED, place, text))
-        return held
-
-    def skip(self, rule: str, text: str) -> None:
-        self.verdicts.append(Verdict(self.case, rule, SKIPPED, "", text))
-
-    def send(self, agreement: Agreement) -> Sent:
-        sent = self.desk.send(self.order, agreement)
-        self.steps.append(Step(self.case, "ours", agreement.type, sent.raw))
-        return sent
-
-    def hear(self, what: str, raw: bytes) -> Heard:
-        self.steps.append(Step(self.case, "theirs", what, raw))
-        heard = self.desk.hear(raw)
-        answer = heard[0] if heard else _NOT_READ
-        self.steps += [Step(self.case, "ours", f"our answer to the {what}", body) for body in answer.answers]
-        return answer
 
 
 def play(desk: Callable[[], Desk], other: Counterpart, order: Document) -> Played:
@@ -104,8 +68,8 @@ def _ordered(played: Played, sent: Sent) -> None:
     )
     _same_lines(played, read)
     heard = played.hear("997", played.other.acknowledge(sent.raw))
-    _settles(played, heard, "997", "positive")
-    _no_exceptions(played, heard, "997")
+    settles(played, heard, "997", "positive")
+    no_exceptions(played, heard, "997")
 
 
 def _same_lines(played: Played, read: Any) -> None:
@@ -126,15 +90,15 @@ def _same_lines(played: Played, read: Any) -> None:
 
 def _rejected(played: Played, sent: Sent) -> None:
     heard = played.hear("997", played.other.acknowledge(sent.raw, reject=True))
-    _settles(played, heard, "997", "negative")
-    told = _exception(heard, "ack.rejected")
+    settles(played, heard, "997", "negative")
+    told = exception(heard, "ack.rejected")
     named = told is not None and "PO1" in told.text and "element 3" in told.text
     played.check("a rejecting 997 becomes an exception that names the element", named, told.place if told else "",
                  told.text if told else "no exception")  # fmt: skip
 
 
 # --- the answer ------------------------------------------------------------------------------------------------------
-def _answered(how: str, rule: str) -> Callable[[Played, Sent], None]:
+def _answered(how: str, rule: str) -> Case:
     def case(played: Played, sent: Sent) -> None:
         document = _answer(played, sent, how)
         if document is None:
@@ -163,14 +127,14 @@ def _answered(how: str, rule: str) -> Callable[[Played, Sent], None]:
 
 def _answer(played: Played, sent: Sent, how: str) -> Any:
     """The 855 as we read it; None when that failed, and has been told."""
-    if not _agreed(played, "855"):
+    if not agreed(played, "855"):
         return None
     heard = played.hear("855", played.other.answer(sent.raw, how))
-    _no_exceptions(played, heard, "855")
-    if not played.check("the 855 is read", len(heard.documents) == 1, "ST[1]", _codes(heard)):
+    no_exceptions(played, heard, "855")
+    if not played.check("the 855 is read", len(heard.documents) == 1, "ST[1]", codes(heard)):
         return None
-    _settles(played, heard, "855", "positive")
-    _our_997(played, heard, "A")
+    settles(played, heard, "855", "positive")
+    our_997(played, heard, "A")
     there = ", ".join(f"{partner} ({type})" for partner, type in heard.forwarded)
     played.check("the 855 goes on to whom it is for", bool(heard.forwarded), "config/routes.yaml", there)
     return heard.documents[0]
@@ -181,24 +145,24 @@ def _updated(played: Played, sent: Sent) -> None:
         return
     heard = played.hear("855", played.other.answer(sent.raw))
     fine = heard.status == "accepted" and len(heard.documents) == 1
-    played.check("a second 855 for the order is an update", fine, "BAK", _codes(heard))
+    played.check("a second 855 for the order is an update", fine, "BAK", codes(heard))
 
 
 # --- trouble ---------------------------------------------------------------------------------------------------------
-def _held(how: str, code: str, rule: str) -> Callable[[Played, Sent], None]:
+def _held(how: str, code: str, rule: str) -> Case:
     def case(played: Played, sent: Sent) -> None:
-        if _agreed(played, "855"):
+        if agreed(played, "855"):
             heard = played.hear("855", played.other.answer(sent.raw, how))
-            told = _exception(heard, code)
+            told = exception(heard, code)
             played.check(rule, told is not None and not heard.forwarded, told.place if told else "",
-                         told.text if told else _codes(heard))  # fmt: skip
+                         told.text if told else codes(heard))  # fmt: skip
 
     return case
 
 
-def _refused(make: str, rule: str) -> Callable[[Played, Sent], None]:
+def _refused(make: str, rule: str) -> Case:
     def case(played: Played, sent: Sent) -> None:
-        if not _agreed(played, "855"):
+        if not agreed(played, "855"):
             return
         raw: bytes = getattr(played.other, make)(sent.raw)
         heard = played.hear("855", raw)
@@ -206,13 +170,13 @@ def _refused(make: str, rule: str) -> Callable[[Played, Sent], None]:
         kept_out = told is not None and not heard.documents and not heard.forwarded
         played.check(rule, kept_out, told.place if told else "", told.text if told else "it was taken")
         if make == "damaged":
-            _our_997(played, heard, "R")
+            our_997(played, heard, "R")
 
     return case
 
 
 def _doubled(played: Played, sent: Sent) -> None:
-    if not _agreed(played, "855"):
+    if not agreed(played, "855"):
         return
     raw = played.other.answer(sent.raw)
     played.hear("855", raw)
@@ -222,7 +186,7 @@ def _doubled(played: Played, sent: Sent) -> None:
     played.check("the same number with other bytes is held", changed.status == "conflict", "ISA13", changed.status)
 
 
-CASES: Final[Sequence[tuple[str, Callable[[Played, Sent], None]]]] = (
+CASES: Final[Sequence[tuple[str, Case]]] = (
     ("order", _ordered),
     ("accepted", _answered("accepted", "every line is accepted")),
     ("rejected 997", _rejected),
@@ -237,46 +201,5 @@ CASES: Final[Sequence[tuple[str, Callable[[Played, Sent], None]]]] = (
     ("damaged", _refused("damaged", "a wrong count is refused")),
     ("other sender", _refused("disguised", "a sender that is not this partner is held")),
     ("other usage", _refused("of_other_usage", "test and live traffic do not mix")),
+    *shipping_cases.CASES,
 )
-
-
-# --- what several rules ask ------------------------------------------------------------------------------------------
-def _agreed(played: Played, type: str) -> bool:
-    if played.desk.partner.incoming(type) is None:
-        played.skip(f"the {type} is read", f"there is no agreement about an {type}")
-        return False
-    return True
-
-
-def _settles(played: Played, heard: Heard, kind: str, state: str) -> None:
-    expecting = {one for agreement in played.desk.partner.agreements for one, _ in agreement.expect}
-    if kind not in expecting:
-        played.skip(f"the {kind} settles what was awaited", f"no agreement expects a {kind}")
-        return
-    settled = [told for told in heard.settled if told[0] == kind]
-    fine = bool(settled) and all(told[2] == state for told in settled)
-    played.check(f"the {kind} settles what was awaited", fine, "", ", ".join(" ".join(told) for told in settled))
-
-
-def _our_997(played: Played, heard: Heard, verdict: str) -> None:
-    if played.desk.partner.outgoing_type("997") is None:
-        played.skip("our 997 answers it", "there is no agreement that sends a 997")
-        return
-    told = b"".join(heard.answers)
-    element = played.desk.partner.envelope.get("element", "*").encode()
-    said = b"AK9" + element + verdict.encode() in told
-    played.check(f"our 997 answers it with {verdict}", said, "AK9", f"{len(heard.answers)} sent")
-
-
-def _no_exceptions(played: Played, heard: Heard, what: str) -> None:
-    first = heard.exceptions[0] if heard.exceptions else None
-    text = f"{first.text} [{first.code}]" if first else ""
-    played.check(f"the {what} raises no exception", first is None, first.place if first else "", text)
-
-
-def _exception(heard: Heard, code: str) -> Any:
-    return next((one for one in heard.exceptions if one.code == code), None)
-
-
-def _codes(heard: Heard) -> str:
-    return ", ".join([heard.status, *(one.code for one in heard.exceptions)])

@@ -111,7 +111,7 @@ class Desk:
 
     def _listener(self) -> str:
         """The door of this partner that takes files; any name serves where it has none yet."""
-        names = (name for name, config in self.site.listeners.items() if config.partner == self.partner.name)
+        names = (name for name, config in self.site.listeners.items() if self.partner.name in config.parties)
         return next(names, self.partner.name)
 
     def _format(self, type: str) -> Format:
