@@ -11,7 +11,7 @@ import pytest
 from channels.formats.x12 import FORMAT, match
 from engine.errors import Refused
 from engine.plugin import Narrowing, PathError, Profile
-from tests.x12_kit import BAK, LINE, ORDER, PROFILE, answer_of, envelope, group, interchange, one_set, opened
+from tests.x12_kit import BAK, LINE, ORDER, PROFILE, answer_of, envelope, filled, group, interchange, one_set, opened
 
 LINES = ["PO1*1*10*BX*4.5**VC*Q-100", "PID*F****Gloves", "PO1*2*1*EA*9**VC*Q-200"]
 
@@ -99,6 +99,22 @@ def test_a_guide_that_all_lines_break_is_judged_quickly() -> None:
 def test_a_guide_is_for_one_release() -> None:
     result = judged(body=LINES, release="005010")
     assert "AK5*R*1" in answer_of(result)
+
+
+def test_a_999_has_codes_of_its_own_for_guides() -> None:
+    rules = [Narrowing("CUR", use="never"), Narrowing("PO1/PO103", codes=("EA",)), Narrowing("PO105", use="never")]
+    made = guide(*rules, release="005010")
+    profile = Profile(ours=PROFILE.ours, theirs=PROFILE.theirs, guides={"850": made}, answers={"999": ""})
+    for body, told in (
+        (["CUR*BY*USD", LINE], ["IK3*CUR*3**I4", "IK3*PO1*4*PO1*8", "IK4*3*355*I6*BX", "IK5*R*I5"]),
+        (["PO1*1*1*EA*1*CT"], ["IK3*PO1*3*PO1*8", "IK4*5*639*I10*CT", "IK5*R*I5"]),
+        (["CUR*BY*USD", "PO1*1*1*EA*1*CT*VC"], ["IK3*CUR*3**I4", "IK3*PO1*4*PO1*8", "IK4*5*639*I10*CT", "IK4*7*234*2",
+                                               "IK5*R*5"]),
+    ):  # fmt: skip
+        raw = interchange(group([one_set("850", [ORDER, *body])], "PO", release="005010"))
+        [said] = opened(raw, profile).answers
+        whole = filled(FORMAT.envelop(said.nodes, envelope("999")).body).decode().split("~")
+        assert [segment for segment in whole if segment.startswith("IK")] == told
 
 
 def test_levels_are_named_by_code() -> None:

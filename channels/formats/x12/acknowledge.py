@@ -11,7 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from channels.formats.x12.elements import CHARACTER, TOO_MANY_COMPONENTS, TOO_MANY_REPETITIONS, ElementFault
+from channels.formats.x12.elements import (
+    CHARACTER,
+    EXCLUDED,
+    NOT_IN_LIST,
+    TOO_MANY_COMPONENTS,
+    TOO_MANY_REPETITIONS,
+    ElementFault,
+)
 from channels.formats.x12.grammar import BASE, Release, release
 from channels.formats.x12.groups import ACKNOWLEDGEMENTS, NUMBERED, GroupVerdict, SetVerdict, element
 from channels.formats.x12.match import SegmentFault
@@ -30,6 +37,11 @@ _LONGEST_COPY: Final = 99
 _NOT_COPIED: Final = frozenset({CHARACTER, TOO_MANY_REPETITIONS, TOO_MANY_COMPONENTS})
 # Too many repetitions and too many components are too many elements to 004010.
 _OLDER: Final = {TOO_MANY_REPETITIONS: "3", TOO_MANY_COMPONENTS: "3"}
+
+# What a 999 calls a fault against a guide, where it has a code of its own for it.
+_GUIDED_SET: Final = {"5": "I5"}
+_GUIDED_SEGMENT: Final = {"2": "I4"}
+_GUIDED_ELEMENT: Final = {EXCLUDED: "I10", NOT_IN_LIST: "I6"}
 
 
 class Reply(NamedTuple):
@@ -85,13 +97,16 @@ class _Notes:
         response = self._root.append("AK2", one.id, control, *self._version(one.version))
         for fault in one.faults:
             self._segment(response, fault, one)
-        response.append(f"{self._prefix}5", one.status, *one.codes[:_MOST_CODES])
+        guided = all(fault.rule for fault in one.faults)
+        codes = [self._code(code, _GUIDED_SET, guided) for code in one.codes[:_MOST_CODES]]
+        response.append(f"{self._prefix}5", one.status, *codes)
 
     def _segment(self, response: Group, fault: SegmentFault, one: SetVerdict) -> None:
         id = re.sub(r"[^A-Za-z0-9]", "", fault.id)[:3]
         if len(id) < 2 or fault.position > 999_999:
             return
-        note = response.append(f"{self._prefix}3", id, str(fault.position), fault.loop, fault.code)
+        code = self._code(fault.code, _GUIDED_SEGMENT, fault.rule)
+        note = response.append(f"{self._prefix}3", id, str(fault.position), fault.loop, code)
         if self._detailed and one.number:
             note.append("CTX", [NUMBERED[one.id], one.number])
         for found in fault.elements[:99]:
@@ -109,8 +124,13 @@ class _Notes:
         place = [str(found.position), str(found.component or ""), str(found.repetition or "")]
         yield place[: 3 if self._newer else 2]
         yield found.number if found.number.isdecimal() else ""
-        yield found.code if self._newer else _OLDER.get(found.code, found.code)
+        code = self._code(found.code, _GUIDED_ELEMENT, found.rule)
+        yield code if self._newer else _OLDER.get(code, code)
         yield "" if found.code in _NOT_COPIED else found.value[:_LONGEST_COPY].strip()
+
+    def _code(self, code: str, guided: Mapping[str, str], rule: object) -> str:
+        """rule: whether it is a guide that is broken."""
+        return guided.get(code, code) if self._detailed and rule else code
 
 
 # --- theirs ----------------------------------------------------------------------------------------------------------
