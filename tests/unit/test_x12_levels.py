@@ -88,7 +88,7 @@ ONE_ORDER = [("PO-1", ("M1", ("A",), ("B",)), ("M2", ("C",)))]
                       "HL*6**P", "MAN*GM*M2", *item(7, "", "C")], ONE_ORDER, id="no parents"),
         pytest.param(["HL*1**S*0", "HL*2*1*O*0", "PRF*PO-1", "HL*3*2*I*1", "LIN*1*VC*A"], [("PO-1", ("A",))],
                      id="HL04 wrong"),
-        pytest.param(["HL*1*0*S", "HL*2*1*O", "PRF*PO-1", *item(3, "2", "A")], [("PO-1", ("A",))], id="parent 0 is none"),
+        pytest.param(["HL*1*0*S", "HL*2*1*O", "PRF*PO-1", *item(3, "2", "A")], [("PO-1", ("A",))], id="parent 0"),
         pytest.param(["HL*1**S"], [], id="only a shipment"),
     ],
 )  # fmt: skip

@@ -58,8 +58,8 @@ class LevelledSet(Group):
     def arrange(self) -> None:
         """Make the tree of what was read. Raises Refused (`x12.hl_tree`) when the HL segments are none."""
         if not self.arranged:
-            self.arranged = True
             _arrange(self)
+            self.arranged = True
 
     def new_level(self, code: str, above: Level | None, segment: Elements) -> Level:
         """A level to write into."""
