@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from engine import ids, logs, pipeline, portions
+from engine import gathering, ids, logs, pipeline, portions
 from engine.crossing import Asks, Found, facts_of
 from engine.errors import Refused, Unavailable
 from engine.message import Key
@@ -108,6 +108,8 @@ class Deciding:
         if work.step.startswith("answer:"):
             whole = work if work.message.body else _with(work, await self._store.body(work.subject))
             return pipeline.answer(whole, planner, now=now)._replace(work=work)
+        if work.step.startswith(gathering.STEP):
+            return await self._gather(work, planner, now)
         again = work.step == "replay"
         reading = pipeline.read(work.message, planner, again=again)
         return await self._planned(work, reading, planner, again=again)
@@ -141,6 +143,20 @@ class Deciding:
             if row.seq in told
         ]
 
+    async def _gather(self, work: Work, planner: Planner, now: int) -> Outcome:
+        """Let those go that have waited for each other, when it is time."""
+        lane = work.step.removeprefix(gathering.STEP)
+        agreement = gathering.agreed(lane, planner)
+        waiting = await self._store.gathering(lane, gathering.most(agreement))
+        if not waiting:
+            return Outcome(work)
+        at = gathering.goes_at(waiting, agreement, now)
+        if at > now:
+            return Outcome(work, status="retry", at=at)
+        bodies = [await self._store.body(one.message) for one in waiting]
+        rows = await self._store.documents([one.document for one in waiting if one.document is not None])
+        return gathering.carry(work, waiting, bodies, {row.id: row for row in rows}, planner, now=now)
+
     async def _plan_again(self, work: Work, planner: Planner, now: int) -> Outcome:
         record = await self._store.delivery(int(work.step.partition(":")[2]))
         rows = await self._store.documents([record.document]) if record and record.document else []
@@ -153,7 +169,7 @@ class Deciding:
     def is_large(self, work: Work) -> bool:
         """Whether its bytes are taken in portions, or are still to be read."""
         message = work.message
-        if message.size <= portions.LARGE or work.step.startswith(("resend:", "answer:")):
+        if message.size <= portions.LARGE or work.step.startswith(("resend:", "answer:", gathering.STEP)):
             return False
         return not message.body or self._may_portion(work)
 

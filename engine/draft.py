@@ -74,9 +74,10 @@ class Draft:
         keys: the document's own.
         """
         agreement, partner, planner = stop.agreement, stop.partner.name, self.planner
+        waits = agreement.batch is not None
         uid = planner.new_id()
         moment = planner.moment(partner, self.now // 1_000_000)
-        rendered, problems = planner.ways[partner, agreement.type].render(document, uid, moment)
+        rendered, problems = planner.ways[partner, agreement.type].render(document, uid, moment, waits=waits)
         if problems:
             self._born_dead(problems, agreement, words(document))
         known = [TemplateKey(kind, (value.encode(),), scope) for kind, value, scope in keys if kind not in _DETAILS]
@@ -89,15 +90,15 @@ class Draft:
                 agreement.connection,
                 agreement.format,
                 agreement.type,
-                f"{partner}/{lane_key(stop, document, self.work.message.sender)}",
+                f"{partner}/{agreement.type if waits else lane_key(stop, document, self.work.message.sender)}",
                 rendered.control_id,
                 (*known, *rendered.keys),
                 position,
                 stored,
-                "dead" if problems else "planned",
+                "dead" if problems else "gathering" if waits else "planned",
                 document.priority(),
                 agreement.options,
-                _expectations(agreement, document, rendered) if agreement.expect and not problems else (),
+                _expectations(agreement, document, rendered) if agreement.expect and not problems and not waits else (),
                 replaces,
             )
         )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from canonical import Document
 from engine.errors import Refused
 from engine.mapping import Context, Mapping
-from engine.plugin import Envelope, Enveloped, Format, Node, Profile
+from engine.plugin import Envelope, Enveloped, Format, Gathering, Node, Profile
 from engine.profile import profile_for
 from engine.router import Router
 from engine.site.model import Agreement, Partner, Site
@@ -35,23 +35,35 @@ class Moment(NamedTuple):
 class Way:
     """How what goes out under one agreement is written: in its receiver's words and envelope."""
 
-    __slots__ = ("_envelop", "_kind", "_mapping", "_rest")
+    __slots__ = ("_envelop", "_format", "_kind", "_mapping", "_rest")
 
     def __init__(self, agreement: Agreement, partner: Partner, mapping: Mapping | None, format: Format) -> None:
         self._mapping = mapping
         self._envelop = format.envelop
+        self._format = format
         self._kind = (mapping.header.get("message") if mapping else None) or agreement.type
         identity = partner.identity
         self._rest = (identity.usage, identity.ours, identity.theirs, partner.envelope, agreement.guide)
 
-    def render(self, document: Document, uid: str, moment: Moment) -> Rendered:
+    def render(self, document: Document, uid: str, moment: Moment, *, waits: bool = False) -> Rendered:
+        """waits: for others to go with, so that it gets no envelope yet."""
         assert self._mapping is not None
-        written = self._mapping.write(document, moment.context)
-        return (_UNWRITTEN, written.problems) if written.problems else self.envelop([written.node], uid, moment)
+        written, put = self._mapping.write(document, moment.context), self._single if waits else self.envelop
+        return (_UNWRITTEN, written.problems) if written.problems else put([written.node], uid, moment)
 
     def envelop(self, nodes: Sequence[Node], uid: str, moment: Moment) -> Rendered:
         try:
-            return self._envelop(nodes, Envelope(self._kind, uid, moment.at, *self._rest)), ()
+            return self._envelop(nodes, self.envelope(uid, moment)), ()
+        except Refused as refusal:
+            return _UNWRITTEN, (refusal,)
+
+    def envelope(self, uid: str, moment: Moment) -> Envelope:
+        return Envelope(self._kind, uid, moment.at, *self._rest)
+
+    def _single(self, nodes: Sequence[Node], uid: str, moment: Moment) -> Rendered:
+        assert isinstance(self._format, Gathering)
+        try:
+            return Enveloped((self._format.single(nodes[0], self.envelope(uid, moment)),), ()), ()
         except Refused as refusal:
             return _UNWRITTEN, (refusal,)
 

@@ -334,6 +334,22 @@ class Guided(Protocol):
         ...
 
 
+@runtime_checkable
+class Gathering(Protocol):
+    """A format that puts several written trees into one message."""
+
+    def single(self, node: Node, envelope: Envelope) -> bytes:
+        """A tree as it waits for others. Raises Refused as `envelop` does."""
+        ...
+
+    def gather(
+        self, singles: Sequence[bytes], envelope: Envelope
+    ) -> tuple[Enveloped, Sequence[Mapping[str, Template]]]:
+        """One message with all of them; and, for each of them, what an answer to it will refer to, by kind. Raises
+        Refused for one that does not fit the envelope as it is now."""
+        ...
+
+
 class Portion(NamedTuple):
     """Some of a message's content. at: where its next one begins, in bytes. state: for that; done: there is none."""
 

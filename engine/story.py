@@ -186,7 +186,7 @@ class _Builder:
             for ack in self._data["acknowledgements"]
             if ack["message"] == name and ack["state"] in {"awaited", "overdue"}
         ]
-        if delivery and delivery["state"] in {"planned", "retrying", "held"}:
+        if delivery and delivery["state"] in {"planned", "retrying", "held", "gathering"}:
             steps.append(Step("", "delivery", f"to {delivery['destination']}", _outlook(delivery), missing=True))
         return steps
 
@@ -211,6 +211,8 @@ def _outlook(delivery: Mapping[str, Any]) -> str:
     """What is known of a delivery that has not ended. An attempt is stored when it has ended, never before."""
     if delivery["state"] == "held":
         return "held, until a person lets it go"
+    if delivery["state"] == "gathering":
+        return "it waits for others, to go in one interchange"
     attempts = delivery["attempts"]
     if not attempts:
         return f"no attempt has ended since {delivery['created'][11:19]}: it is being sent, or waits for its turn"

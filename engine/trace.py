@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from engine.store.contract import StoreReader
 
 _OPEN = frozenset({"awaited", "overdue"})
-_UNFINISHED = frozenset({"planned", "retrying", "held"})
+_UNFINISHED = frozenset({"planned", "retrying", "held", "gathering"})
 _REFUSED = frozenset({"dead", "replaced"})
 
 

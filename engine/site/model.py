@@ -63,6 +63,14 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """How documents wait for each other, to go in one message: until they are `count`, or the oldest `every` us old."""
+
+    count: int
+    every: int
+
+
+@dataclass(frozen=True, slots=True)
 class Agreement:
     """One document type in one direction with one partner.
 
@@ -88,6 +96,7 @@ class Agreement:
     group: str = ""
     release: str = ""
     guide: Guide | None = None
+    batch: Batch | None = None
 
 
 @dataclass(frozen=True, slots=True)

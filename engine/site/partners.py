@@ -18,7 +18,7 @@ from engine.site.crosswalks import Table, directions
 from engine.site.endpoints import Connection, read_inline
 from engine.site.fit import fit, place_of
 from engine.site.loading import Loading
-from engine.site.model import FUNCTIONAL, Agreement, Crosswalk, Identity, Partner
+from engine.site.model import FUNCTIONAL, Agreement, Batch, Crosswalk, Identity, Partner
 from engine.site.shapes import AgreementEntry, CrosswalkUse, PartnerFile, Side
 
 if TYPE_CHECKING:
@@ -164,7 +164,16 @@ class _Reading:
                     entry.group if not out else "",
                     entry.release if out else "",
                     guide,
+                    self._batch(type, entry, mapping) if out else None,
                 )
+
+    def _batch(self, type: str, entry: AgreementEntry, mapping: CompiledMapping | None) -> Batch | None:
+        if entry.batch is None:
+            return None
+        if mapping is None or mapping.format != "x12":
+            text = f"{type} cannot wait for others: only X12 sets that a mapping writes go together"
+            self.loading.error("CFG327", text, self._place("documents", type, "batch"))
+        return Batch(entry.batch.count, entry.batch.every)
 
     def _check_way_out(self, type: str, name: str, used: Connection | None) -> None:
         lacking = not name or (used is not None and not used.sends)

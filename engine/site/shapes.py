@@ -150,6 +150,11 @@ class Side(Shape):
 _YEAR: Final = 366 * 86_400_000_000
 
 
+class BatchEntry(Shape):
+    count: int = Field(ge=2, le=1_000, description="so many go together at once")
+    every: Duration = Field(ge=1_000_000, le=_YEAR, description="none waits longer")
+
+
 class AgreementEntry(Shape):
     direction: Literal["in", "out", "both"]
     mapping: Name = ""
@@ -160,6 +165,7 @@ class AgreementEntry(Shape):
     reply: Line = Field("", description="type of the answer's body on the same connection")
     advice: Line = Field("", description="type in which the sender is told that a document breaks business rules: 824")
     send: dict[Name, Line] = Field({}, description="words for the sender, such as `path`")
+    batch: BatchEntry | None = Field(None, description="X12, out: how many wait for each other, how long")
     group: Literal["parts", "whole"] = Field("parts", description="X12: whether a group stands only if all its sets do")
     release: Literal["", "004010", "005010"] = Field("", description="X12: release of our 997s; the group's, if empty")
     guide: Annotated[str, StringConstraints(pattern=GUIDE)] = Field("", description="a file of guides that narrows it")

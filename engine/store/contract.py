@@ -24,6 +24,7 @@ from engine.store.records import (
     Search,
     StoredDocument,
     Thread,
+    Waiting,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 MANY = 1 << 30
 LARGE = 1 << 20  # bytes: work to process a larger message comes without its body
 NOTHING: Mapping[str, str] = MappingProxyType({})
+GATHERED = "gathered/"  # how the lane of a message begins that carries others
 
 
 # --- what comes in -------------------------------------------------------------------------------------------------
@@ -94,7 +96,8 @@ class Work(NamedTuple):
     message: the message to process or deliver, body included; for a deadline, the message awaited upon, without body,
     and so one to process that is LARGE.
     step: for `process`: empty; `replay` or `resend:<delivery id>` when a person asked for it; `answer:refused`,
-    `answer:duplicate` or `answer:conflict` for what is only to be answered; or what an outcome said.
+    `answer:duplicate` or `answer:conflict` for what is only to be answered; `gather:<lane>` to let go what waits there;
+    or what an outcome said.
     """
 
     id: int
@@ -125,12 +128,21 @@ class Expectation(NamedTuple):
     within: int
 
 
+class Carried(NamedTuple):
+    """A delivery that goes with others in one message. expect: awaited for it; refs may hold slots of that message."""
+
+    delivery: int
+    expect: tuple[Expectation, ...] = ()
+
+
 class NewMessage(NamedTuple):
     """One outbound message and its delivery.
 
     document: position in Outcome.documents, or the id of a stored document when `stored_document` is set.
     state: planned, or dead (with an exception that names it by new_delivery) when it could not be rendered; then body
-    is empty. held: waits for a person.
+    is empty. held: waits for a person. gathering: waits for others of its lane, as process work with the step
+    `gather:<lane>` decides; carries: those that go in this one, as soon as it does. Where one of them no longer waits,
+    the outcome is a conflict.
     """
 
     uid: str
@@ -152,6 +164,7 @@ class NewMessage(NamedTuple):
     replaces: int | None = (
         None  # delivery id this one is sent again for; that one, unless delivered, becomes `replaced`
     )
+    carries: tuple[Carried, ...] = ()
 
 
 class Settle(NamedTuple):
@@ -269,6 +282,10 @@ class StoreReader(Protocol):
 
     async def missed(self, *, partner: str = "") -> list[Missed]:
         """Words that crosswalks did not have, those with most open exceptions first. Reads every exception."""
+        ...
+
+    async def gathering(self, lane: str, limit: int) -> list[Waiting]:
+        """Deliveries that wait for others of their lane, oldest first."""
         ...
 
     async def site(self, version: str) -> bytes | None: ...

@@ -8,7 +8,17 @@ from hashlib import sha256
 
 from engine.message import Delivery, Message, Slot, Template
 from engine.store import append
-from engine.store.contract import Committed, NewDocument, NewException, NewMessage, Outcome, Settle
+from engine.store.contract import (
+    GATHERED,
+    Carried,
+    Committed,
+    Expectation,
+    NewDocument,
+    NewException,
+    NewMessage,
+    Outcome,
+    Settle,
+)
 from engine.store.lanes import Item
 from engine.store.reading import STATES
 from engine.store.sql import queries
@@ -29,6 +39,10 @@ def look_up(tx: Transaction, outcomes: Iterable[Outcome]) -> None:
     if replaced:
         for id, message, state in tx.con.execute(queries()["replaced_deliveries"], (json.dumps(replaced),)):
             tx.replaced[id] = message, state
+    gathered = [one.delivery for outcome in outcomes for new in outcome.messages for one in new.carries]
+    if gathered:
+        for id, message, state in tx.con.execute(queries()["replaced_deliveries"], (json.dumps(gathered),)):
+            tx.gathered[id] = message if state == "gathering" else None
     known = [name[:2] for outcome in outcomes for name in outcome.known]
     if known:
         tx.newest.update(dict.fromkeys(known, 0))
@@ -57,6 +71,9 @@ def commit(tx: Transaction, outcomes: Sequence[Outcome], sending: Collection[int
 
 def _keep(tx: Transaction, outcome: Outcome) -> Committed:
     if outcome.known and any(tx.newest[type, number] != id for type, number, id in outcome.known):
+        return Committed("conflict")
+    carried = [one.delivery for new in outcome.messages for one in new.carries]
+    if any(tx.gathered.get(id) is None for id in carried):
         return Committed("conflict")
     if outcome.settles:
         if any(tx.settled.get(settle.id) != settle.was for settle in outcome.settles):
@@ -157,14 +174,20 @@ def _keep_outbound(
     tx.add_message(message, dedup=None, lane="", priority=new.priority)
     for kind, value, scope in new.keys:
         tx.rows["add_keys"].append((_text(tx, value, numbers), kind, scope, seq))
-    tx.rows["add_edges"].append((source, seq, "causes"))
+    if not new.carries:
+        tx.rows["add_edges"].append((source, seq, "causes"))
     if new.replaces in tx.replaced:
         _replace(tx, new.replaces, seq)
     delivery = Delivery(tx.next_id("deliveries"), new.uid, seq, new.destination, new.connection, new.type, new.lane,
                         new.state, 0, tx.now, False, dict(new.options))  # fmt: skip
     _keep_delivery(tx, new, delivery, new.stored_document if new.document is None else documents[new.document])
     if new.expect and new.state != "dead":
-        _expect(tx, new, delivery, numbers)
+        _expect(tx, new.expect, delivery.id, seq, new.destination, numbers)
+    if new.carries:
+        _end_gathering(tx, [_carry(tx, carried, new, seq, numbers) for carried in new.carries])
+    if new.state == "gathering":
+        lane, step = f"gather/{new.uid}", f"gather:{new.lane}"
+        tx.add_work("process", Item(tx.next_id("work"), lane, new.priority, tx.now, seq, step))
     if new.state == "planned":
         tx.add_work(
             "deliver", Item(tx.next_id("work"), new.lane, new.priority, tx.now, delivery.id, "", message, delivery)
@@ -185,6 +208,8 @@ def _replace(tx: Transaction, id: int, seq: int) -> None:
     tx.expect_nothing(id)
     for (work,) in tx.con.execute(queries()["delivery_work"], (id,)).fetchall():
         tx.finish_work("deliver", work)
+    if state == "gathering":
+        _end_gathering(tx, [message])
 
 
 def _keep_delivery(tx: Transaction, new: NewMessage, d: Delivery, document: int | None) -> None:
@@ -194,9 +219,40 @@ def _keep_delivery(tx: Transaction, new: NewMessage, d: Delivery, document: int 
     tx.tallies[_TALLIES[d.state]] += 1
 
 
-def _expect(tx: Transaction, new: NewMessage, d: Delivery, numbers: dict[str, int]) -> None:
-    for expected in new.expect:
-        row = (tx.next_id("acknowledgements"), d.id, d.message, d.destination, expected.kind,
+def _carry(tx: Transaction, carried: Carried, new: NewMessage, seq: int, numbers: dict[str, int]) -> int:
+    """A delivery that waited goes in the message `seq`. Returns its own."""
+    message = tx.gathered[carried.delivery]
+    assert message is not None
+    tx.gathered[carried.delivery] = None
+    tx.rows["add_edges"].append((message, seq, "carried"))
+    _move(tx, carried.delivery, "gathering", new.state)
+    _expect(tx, carried.expect, carried.delivery, message, new.destination, numbers)
+    return message
+
+
+def _end_gathering(tx: Transaction, messages: Sequence[int]) -> None:
+    """Nobody needs to look after these again; who is about to, in this transaction or later, finds the work gone."""
+    for (work,) in tx.con.execute(queries()["gather_work"], (json.dumps(messages),)).fetchall():
+        tx.finish_work("process", work)
+    tx.flush()
+
+
+def _move(tx: Transaction, delivery: int, before: str, state: str, tried: int = 0, doubtful: int = 0) -> None:
+    tx.rows["set_delivery_states"].append((delivery, state, tried, doubtful))
+    tx.tallies[_TALLIES[before]] -= 1
+    tx.tallies[_TALLIES[state]] += 1
+
+
+def _expect(
+    tx: Transaction,
+    expect: Sequence[Expectation],
+    delivery: int,
+    message: int,
+    destination: str,
+    numbers: dict[str, int],
+) -> None:
+    for expected in expect:
+        row = (tx.next_id("acknowledgements"), delivery, message, destination, expected.kind,
                _text(tx, expected.ref, numbers), "awaited", "", expected.within, 0, None, 0, None, tx.now)  # fmt: skip
         tx.add("add_acknowledgements", row)
         tx.tallies["awaited"] += 1
@@ -216,6 +272,9 @@ def _process(tx: Transaction, outcome: Outcome) -> None:
         return
     if work.step.startswith(("resend:", "answer:")):  # says nothing new about the message
         tx.finish_work("process", work.id)
+        return
+    if work.step.startswith("gather:"):
+        _end_gathering(tx, [work.subject])
         return
     state = _state(outcome)
     warnings = json.dumps([*work.message.warnings, *outcome.warnings]) if outcome.warnings else None
@@ -255,9 +314,9 @@ def _deliver(tx: Transaction, outcome: Outcome) -> None:
     if attempt is not None:
         tried, doubtful = 1, int(attempt.outcome == "ambiguous")
         tx.rows["add_attempts"].append((delivery.id, delivery.attempts + 1, *attempt))
-    tx.rows["set_delivery_states"].append((delivery.id, state, tried, doubtful))
-    tx.tallies[_TALLIES[delivery.state]] -= 1
-    tx.tallies[_TALLIES[state]] += 1
+    _move(tx, delivery.id, delivery.state, state, tried, doubtful)
+    if delivery.lane.startswith(GATHERED):
+        _end_carried(tx, outcome, delivery, state, tried, doubtful)
     if state == "retrying":
         tx.postpone_work("deliver", work.id, outcome.at)
         return
@@ -266,6 +325,16 @@ def _deliver(tx: Transaction, outcome: Outcome) -> None:
         tx.await_acknowledgements(delivery.id, outcome.dues)
     else:
         tx.expect_nothing(delivery.id)
+
+
+def _end_carried(tx: Transaction, outcome: Outcome, carrier: Delivery, state: str, tried: int, doubtful: int) -> None:
+    """What has become of a message has become of all that goes in it."""
+    for id, before in tx.con.execute(queries()["carried_deliveries"], (carrier.message,)).fetchall():
+        if outcome.attempt is not None:
+            tx.rows["add_attempts"].append((id, carrier.attempts + 1, *outcome.attempt))
+        _move(tx, id, before, state, tried, doubtful)
+        if state == "delivered":
+            tx.await_acknowledgements(id, outcome.dues)
 
 
 def _deadline(tx: Transaction, outcome: Outcome) -> None:

@@ -150,7 +150,18 @@ CROSS JOIN arrived ON arrived.first = near.block WHERE seq IN (SELECT value FROM
 SELECT id, state, delivery FROM acknowledgements WHERE id IN (SELECT value FROM json_each(?))
 
 -- name: replaced_deliveries
-SELECT id, message, state FROM deliveries WHERE id IN (SELECT value FROM json_each(?))
+SELECT id, message,
+       CASE WHEN state <> 'gathering' AND EXISTS (SELECT 1 FROM edges WHERE source = message AND kind = 'carried')
+            THEN 'sending' ELSE state END
+FROM deliveries WHERE id IN (SELECT value FROM json_each(?))
+
+-- name: gathering
+SELECT id, message, document, created_at FROM deliveries
+WHERE state = 'gathering' AND lane = :lane ORDER BY id LIMIT :limit
+
+-- name: carried_deliveries
+SELECT d.id, d.state FROM edges AS e CROSS JOIN deliveries AS d ON d.message = e.source
+WHERE e.target = ? AND e.kind = 'carried' AND d.state <> 'replaced' ORDER BY d.id
 
 -- name: next_check
 SELECT min(check_at) FROM acknowledgements WHERE check_at IS NOT NULL
@@ -163,6 +174,10 @@ SELECT id FROM acknowledgements WHERE delivery IN (SELECT value FROM json_each(?
 
 -- name: delivery_work
 SELECT id FROM work WHERE kind = 'deliver' AND subject = ?
+
+-- name: gather_work
+SELECT id FROM work
+WHERE kind = 'process' AND subject IN (SELECT value FROM json_each(?)) AND step LIKE 'gather:%'
 
 -- name: next_check_after
 SELECT min(check_at) FROM acknowledgements WHERE check_at IS NOT NULL AND check_at > :now
@@ -188,6 +203,7 @@ WHERE d.id IN (SELECT value FROM json_each(?)) AND d.state <> 'replaced'
 SELECT id, lane, priority, state FROM deliveries
 WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('dead', 'held', 'delivered')
   AND (SELECT size FROM messages WHERE seq = deliveries.message) > 0
+  AND NOT EXISTS (SELECT 1 FROM edges WHERE source = deliveries.message AND kind = 'carried')
 
 -- name: last_ids
 SELECT max((SELECT coalesce(max(seq), 0) FROM messages), (SELECT coalesce(max(last), 0) FROM arrivals)),
@@ -298,7 +314,9 @@ FROM json_each(:needs) AS needs
 CROSS JOIN messages AS m ON needs.value ->> 4 AND m.seq = (
      SELECT max(seq) FROM messages
      WHERE control_id = needs.value ->> 2 AND partner = needs.value ->> 0 AND direction = 'out')
-CROSS JOIN deliveries AS d ON d.message = m.seq
+CROSS JOIN deliveries AS d ON d.message IN (
+     SELECT source FROM edges WHERE target = m.seq AND kind = 'carried'
+     UNION ALL SELECT m.seq WHERE NOT EXISTS (SELECT 1 FROM edges WHERE target = m.seq AND kind = 'carried'))
 LEFT JOIN acknowledgements AS a ON a.delivery = d.id
 ORDER BY 1, 2
 
@@ -414,7 +432,8 @@ SELECT message FROM deliveries WHERE uid = ?
 SELECT DISTINCT target FROM edges WHERE source IN (SELECT value FROM json_each(:seqs)) LIMIT :limit
 
 -- name: walk_edges_up
-SELECT DISTINCT source FROM edges WHERE target IN (SELECT value FROM json_each(:seqs)) LIMIT :limit
+SELECT DISTINCT source FROM edges
+WHERE target IN (SELECT value FROM json_each(:seqs)) AND (:all OR kind NOT IN ('carried', 'acknowledges')) LIMIT :limit
 
 -- name: walk_documents
 SELECT DISTINCT deliveries.message FROM documents CROSS JOIN deliveries ON deliveries.document = documents.id

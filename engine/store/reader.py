@@ -27,6 +27,7 @@ from engine.store.records import (
     Search,
     StoredDocument,
     Thread,
+    Waiting,
 )
 from engine.store.sql import check_schema, connect_reader, newest_schema, schema_version
 
@@ -109,6 +110,9 @@ class Reader:
 
     async def documents(self, ids: Sequence[int]) -> list[StoredDocument]:
         return await self.read(reading.documents, ids)
+
+    async def gathering(self, lane: str, limit: int) -> list[Waiting]:
+        return await self.read(reading.gathering, lane, limit)
 
     async def delivery(self, ref: int | str) -> DeliveryRecord | None:
         return await self.read(reading.delivery_record, ref)

@@ -24,6 +24,7 @@ from engine.store.records import (
     Page,
     Search,
     StoredDocument,
+    Waiting,
 )
 from engine.store.sql import CHUNK, CHUNKS, queries
 
@@ -215,6 +216,10 @@ def deliveries(con: sqlite3.Connection, name: str, wanted: Iterable[int]) -> lis
     return [DeliveryRecord(delivery(row), row[12], tuple(attempts[row[0]]), row[13]) for row in found]
 
 
+def gathering(con: sqlite3.Connection, lane: str, limit: int) -> list[Waiting]:
+    return [Waiting(*row) for row in rows(con, "gathering", {"lane": lane, "limit": limit})]
+
+
 def delivery_record(con: sqlite3.Connection, ref: int | str) -> DeliveryRecord | None:
     known = [id for (id,) in rows(con, "delivery_by_uid", (ref,))] if isinstance(ref, str) else [ref]
     found = deliveries(con, "deliveries_by_id", known)
@@ -270,7 +275,7 @@ def site(con: sqlite3.Connection, version: str) -> bytes | None:
     return found[0][0] if found else None
 
 
-STATES = ("planned", "retrying", "delivered", "dead", "held", "replaced")
+STATES = ("planned", "retrying", "delivered", "dead", "held", "replaced", "gathering")
 TALLIES = (
     "received",
     "duplicate",

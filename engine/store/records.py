@@ -143,10 +143,19 @@ class DeliveryRecord(NamedTuple):
     replaces: int | None
 
 
+class Waiting(NamedTuple):
+    """A delivery that waits for others to go with. since: when it began to."""
+
+    delivery: int
+    message: int
+    document: int | None
+    since: int
+
+
 class Edge(NamedTuple):
     source: int
     target: int
-    kind: str  # causes | reply | acknowledges | follows | repeats | updates | duplicate | replay
+    kind: str  # causes | carried | reply | acknowledges | follows | repeats | updates | duplicate | replay
 
 
 class Page(NamedTuple):

@@ -69,6 +69,7 @@ class Transaction:
         self.owners: dict[int, int] = {}  # the delivery of each acknowledgement spoken of
         self.replaced: dict[int, tuple[int, str]] = {}  # delivery to be replaced -> its message, its state
         self.newest: dict[tuple[str, str], int] = {}  # document of each type and number that outcomes were decided by
+        self.gathered: dict[int, int | None] = {}  # delivery to be carried -> its message, while it waits
         self.states: dict[int, str] = {}  # of the messages that are processed again
         self.arrivals = memory.arrivals
         self._memory = memory

@@ -27,7 +27,7 @@ def reach(con: sqlite3.Connection, seqs: Sequence[int], limit: int) -> tuple[lis
     found, frontier, keys = set(start[:limit]), set(start[:limit]), set[Key]()
     truncated = len(start) > limit
     while frontier:
-        near = _neighbours(con, frontier, keys, limit + len(found) + 1) - found
+        near = _neighbours(con, frontier, keys, limit + len(found) + 1, all=not keys and frontier == found) - found
         room = limit - len(found)
         truncated = truncated or len(near) > room
         frontier = set(sorted(near)[:room])
@@ -35,9 +35,13 @@ def reach(con: sqlite3.Connection, seqs: Sequence[int], limit: int) -> tuple[lis
     return sorted(found), truncated
 
 
-def _neighbours(con: sqlite3.Connection, frontier: Iterable[int], asked: set[Key], most: int) -> set[int]:
-    """Messages one step away. asked: the keys already followed; grows."""
-    values = {"seqs": json.dumps(sorted(frontier)), "limit": most}
+def _neighbours(con: sqlite3.Connection, frontier: Iterable[int], asked: set[Key], most: int, *, all: bool) -> set[int]:
+    """Messages one step away. asked: the keys already followed; grows.
+
+    all: from what was asked for. An interchange that carries many orders, or acknowledges them, leads to all of them;
+    one order that it was come to from has nothing to do with the others.
+    """
+    values = {"seqs": json.dumps(sorted(frontier)), "limit": most, "all": all}
     near: set[int] = set()
     for walk in WALKS:
         near.update(seq for (seq,) in rows(con, walk, values))

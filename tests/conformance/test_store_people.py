@@ -70,7 +70,10 @@ def test_a_delivery_is_sent_anew_in_place_of_the_old_one(make: Make) -> None:
         ledger = await store.ledger()
         assert (ledger["delivered"], ledger["received"]) == (2, 2)
         stats = await store.stats()
-        assert stats["deliveries"] == {"planned": 0, "retrying": 0, "delivered": 2, "dead": 0, "held": 0, "replaced": 2}
+        assert {state: count for state, count in stats["deliveries"].items() if count} == {
+            "delivered": 2,
+            "replaced": 2,
+        }
         assert (stats["processed"], stats["in_flight"], stats["awaited"]) == (2, 0, 4)
 
     on(make, test)

@@ -101,6 +101,12 @@ CASES = {
     "route in words": (changed(ROUTES, "[office]", "office"), "CFG104", f"{ROUTES}:3:50"),
     "reply that is not taken": (changed(OFFICE, "reply: answer", "reply: anser"), "CFG308", f"{OFFICE}:8:55"),
     "answer that is not taken": (changed(OFFICE, "{answer: 4h}", '{"997": 4h}'), "CFG322", f"{OFFICE}:8:94"),
+    "batch of what is no X12": (
+        changed(OFFICE, "reply: answer", "batch: {count: 5, every: 1m}, reply: answer"), "CFG327", f"{OFFICE}:8:48"),
+    "batch of one": (
+        changed(OFFICE, "reply: answer", "batch: {count: 1, every: 1m}, reply: answer"), "CFG105", f"{OFFICE}:8:63"),
+    "fault that cannot be tolerated": (
+        changed(WARD, "owner: wards", 'owner: wards\ntolerate: {AK502: ["2"]}'), "CFG105", f"{WARD}:5:20"),
     "agreement without mapping": (changed(WARD, ", mapping: note", ""), "CFG313", f"{WARD}:8:3"),
     "way out without connection": (changed(OFFICE, "  connection: office\n", "  identity: {}\n"), "CFG316",
                                    f"{OFFICE}:8:3"),

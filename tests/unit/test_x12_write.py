@@ -65,6 +65,36 @@ def test_several_orders_share_a_group() -> None:
     assert made.refs == {"997": (b"PO/", GS06), "999": (b"PO/", GS06), "TA1": (ISA13,)}
 
 
+@pytest.mark.parametrize("options", [{}, {"element": "|", "component": "^", "after_segment": "\n"}])
+def test_orders_that_waited_for_each_other(options: dict[str, str]) -> None:
+    """The same interchange as if they had been written together, and what answers to each will speak of."""
+    told = envelope("850", **options)
+    nodes = [order(), order(LINE, LINE)]
+    waited = [FORMAT.single(node, told) for node in nodes]
+    made, refs = FORMAT.gather(waited, told)
+    assert made.body == FORMAT.envelop(nodes, told).body
+    assert (made.control_id, made.refs) == ((ISA13,), {})
+    assert [one["997"] for one in refs] == [(b"PO/", GS06, b"/0001"), (b"PO/", GS06, b"/0002")]
+    assert [one["TA1"] for one in refs] == [(ISA13,), (ISA13,)]
+
+
+def test_one_that_waited_under_other_separators_is_not_put_in() -> None:
+    waited = FORMAT.single(order(), envelope("850"))
+    with pytest.raises(Refused, match="is another now than when this was written") as caught:
+        FORMAT.gather([waited], envelope("850", element="|"))
+    assert caught.value.code == "x12.separators"
+
+
+def test_one_that_cannot_be_written_does_not_wait() -> None:
+    with pytest.raises(Refused) as caught:
+        FORMAT.single(order(LINE | {"PO102": "ten"}), envelope("850"))
+    assert caught.value.place == "PO1[1]/PO102"
+    for side in ("isa", "ZZ:" + "X" * 16), ("isa", ""):
+        broken = envelope("850")._replace(theirs=dict([side]))
+        with pytest.raises(Refused, match="identity"):
+            FORMAT.single(order(), broken)
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from channels.formats.x12 import paths, portions, ta1, write
+from channels.formats.x12 import paths, portions, ta1, together, write
 from channels.formats.x12.claims import claims
 from channels.formats.x12.guide import X12Guide
 from channels.formats.x12.opening import open_interchange
 from channels.formats.x12.split import FORMAT_NAME, split
 from channels.formats.x12.survey import survey
 from engine.errors import Refused
-from engine.message import Unit
+from engine.message import Template, Unit
 from engine.plugin import Answer, Claims, Envelope, Enveloped, Guide, Node, Opened, Portion, Profile, Seen, Structure
 
 
@@ -31,6 +31,14 @@ class X12:
 
     def open_portion(self, raw: bytes, at: int, state: str, profile: Profile, *, last: bool) -> Portion | None:
         return portions.open_portion(raw, at, state, profile, last=last)
+
+    def single(self, node: Node, envelope: Envelope) -> bytes:
+        return together.single(node, envelope)
+
+    def gather(
+        self, singles: Sequence[bytes], envelope: Envelope
+    ) -> tuple[Enveloped, Sequence[Mapping[str, Template]]]:
+        return together.gather(singles, envelope)
 
     def answer(self, raw: bytes, refusal: Refused) -> tuple[Answer, ...]:
         return ta1.rejection(raw, refusal)

@@ -35,32 +35,43 @@ def envelop(nodes: Sequence[Node], envelope: Envelope) -> Enveloped:
     if envelope.type == "TA1":
         return _notes(nodes, envelope, style)
     version = _version(made, envelope.type, style)
+    definition = definition_of(version, envelope)
+    guide = _guide(envelope, definition)
+    sets = [_set(node, definition, f"{number:04d}", style, guide) for number, node in enumerate(nodes, 1)]
+    enveloped, about = wrapped([_lines(one, style) for one in sets], definition, version, style, envelope)
+    refs = refs_of(enveloped.control_id, (*about, b"/0001") if len(sets) == 1 else about)
+    return enveloped._replace(refs={} if definition.group == "FA" else refs)
+
+
+def definition_of(version: str, envelope: Envelope) -> TransactionSet:
     spoken = release(version)
     definition = spoken.transaction_set(envelope.type) if spoken else None
-    if definition is None or not nodes:
+    if definition is None:
+        raise Refused("x12.set", "there is no such X12 set to write", hint=_HINT)
+    return definition
+
+
+def wrapped(
+    sets: Sequence[bytes], definition: TransactionSet, version: str, style: Style, envelope: Envelope
+) -> tuple[Enveloped, Template]:
+    """One interchange with one group; and how answers name the group."""
+    if not sets:
         raise Refused("x12.set", "there is no such X12 set to write", hint=_HINT)
     ours = identity_of(envelope.ours, "our", style)
     theirs = identity_of(envelope.theirs, "the partner's", style)
     pair, interchange = _numbering(envelope)
     group = Slot(f"gs:{ours.group}>{theirs.group}", 0)
-    guide = _guide(envelope, definition)
-    sets = [_set(node, definition, f"{number:04d}", style, guide) for number, node in enumerate(nodes, 1)]
     body = _joined(
         [
             *_isa(ours, theirs, envelope, style, interchange, asks=definition.group != "FA"),
             *_around(_gs_head(definition, ours, theirs, envelope.at), group, ["X", version], style),
-            *(_render(segment, style) + style.end for one in sets for segment in one),
+            *sets,
             *_around(["GE", str(len(sets))], group, [], style),
             *_around(["IEA", "1"], interchange, [], style),
         ]
     )
-    about: Template = (definition.group.encode() + b"/", group)
-    return Enveloped(
-        body,
-        control_id=(interchange,),
-        keys=tuple(TemplateKey(kind, (slot,), pair) for kind, slot in (("interchange", interchange), ("group", group))),
-        refs={} if definition.group == "FA" else _refs(interchange, (*about, b"/0001") if len(sets) == 1 else about),
-    )
+    keys = tuple(TemplateKey(kind, (slot,), pair) for kind, slot in (("interchange", interchange), ("group", group)))
+    return Enveloped(body, control_id=(interchange,), keys=keys), (definition.group.encode() + b"/", group)
 
 
 def _made_in(nodes: Sequence[Node], type: str) -> str:
@@ -79,9 +90,9 @@ def _root(name: str, type: str) -> Loop | None:
     return found.root if found else None
 
 
-def _refs(interchange: Slot, about: Template) -> dict[str, Template]:
+def refs_of(interchange: Template, about: Template) -> dict[str, Template]:
     """A 997 and a 999 speak of the group or set, a TA1 of the interchange."""
-    return {"997": about, "999": about, "TA1": (interchange,)}
+    return {"997": about, "999": about, "TA1": interchange}
 
 
 def _numbering(envelope: Envelope) -> tuple[str, Slot]:
@@ -227,6 +238,10 @@ def _refused(fault: SegmentFault) -> Refused:
 
 
 # --- bytes -----------------------------------------------------------------------------------------------------------
+def _lines(one: Sequence[Elements], style: Style) -> bytes:
+    return b"".join([_render(segment, style) + style.end for segment in one])
+
+
 def _render(segment: Elements, style: Style) -> bytes:
     marks = style.separators
     return _text(segment, marks.element, marks.component, marks.repetition).encode(style.encoding)
