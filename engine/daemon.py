@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine import logs, signals, wiring, worklist
 from engine.control import ControlServer
@@ -36,12 +36,21 @@ _KEPT = "a running daemon keeps its doors: restart it to take this in"
 _COLLECT = (700, 10, 10)  # Python's own thresholds, after a start that makes much and drops little
 
 
+class Running(NamedTuple):
+    """What runs, and what stops it in order."""
+
+    engine: wiring.Engine
+    stack: contextlib.AsyncExitStack
+
+
 class Daemon:
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         self._environ = environ
         self._home = home(environ)
         self._site: Site = wiring.load(environ, keep=True)
         self._stopping = asyncio.Event()
+        self._running: Running | None = None
+        self._reloading = asyncio.Lock()
         self._started = time.time()
 
     @property
@@ -63,6 +72,7 @@ class Daemon:
         engine = wiring.assemble(store, lambda: self._site, self._environ)
         control = ControlServer(self._home / SOCKET, self._commands(store))
         async with contextlib.AsyncExitStack() as running:
+            self._running = Running(engine, running)
             await _start(running, engine.workers)
             await _start(running, engine.dispatch)
             await _start(running, engine.deliveries)
@@ -95,7 +105,12 @@ class Daemon:
             await self.reload(store)
 
     async def reload(self, store: Store) -> dict[str, Any]:
-        """Swap the site whole. Raises ConfigError, and the old site goes on, when the new one is wrong."""
+        """Swap the site whole, and open the doors that are new. Raises HilumError, and the old site goes on, when the
+        new one is wrong or a door cannot be opened."""
+        async with self._reloading:
+            return await self._reload(store)
+
+    async def _reload(self, store: Store) -> dict[str, Any]:
         try:
             fresh = await asyncio.to_thread(wiring.load, self._environ, keep=True)
             _same_doors(self._site, fresh)
@@ -103,9 +118,29 @@ class Daemon:
             logs.warning("reload_refused", code=error.code, place=error.place)
             raise
         await store.keep_site(fresh.version, fresh.snapshot)
-        self._site = fresh
-        logs.info("reloaded", site=fresh.version[:12])
-        return {"site": fresh.version}
+        before, self._site = self._site, fresh
+        try:
+            opened = await self._open(before, fresh)
+        except HilumError as error:
+            self._site = before
+            logs.warning("reload_refused", code=error.code, place=error.place)
+            raise
+        logs.info("reloaded", site=fresh.version[:12], opened=",".join(opened))
+        return {"site": fresh.version, "opened": opened}
+
+    async def _open(self, before: Site, fresh: Site) -> list[str]:
+        """Open the doors that the site has not had before, all or none. Raises Unavailable."""
+        if self._running is None:
+            return []
+        engine, stack = self._running
+        listeners = engine.doors.listeners(fresh, before.listeners)
+        senders = engine.doors.senders(fresh, before.connections)
+        async with contextlib.AsyncExitStack() as opening:
+            for listener in listeners.values():
+                await _start(opening, listener)
+            stack.push_async_callback(opening.pop_all().aclose)
+        engine.deliveries.add(senders)
+        return sorted({*listeners, *senders})
 
     async def plan_reload(self) -> dict[str, Any]:
         """What a reload would do now; nothing is changed. would: take, refuse, or nothing when nothing differs."""
@@ -171,8 +206,8 @@ def _plan(running: Site, environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _same_doors(old: Site, new: Site) -> None:
-    """Sockets and folders are opened at start; a reload that would move them is refused, by name."""
-    moved = door_changes(old, new)
+    """Sockets and folders stay as they are; a reload that would move or close one is refused, by name."""
+    moved = [change for change in door_changes(old, new) if change.refused]
     if moved:
         more = f" (and {len(moved) - 1} more)" if len(moved) > 1 else ""
         text = f"{moved[0].what} {moved[0].name} changed; {_KEPT}{more}"

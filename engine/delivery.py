@@ -165,11 +165,16 @@ class Deliveries:
         senders: Mapping[str, tuple[ConnectionConfig, Sender]],
     ) -> None:
         self._store = store
+        self._site = site
         self._settler = Settler(store)
-        self._couriers = {
-            name: Courier(config, sender, store, self._settler, site) for name, (config, sender) in senders.items()
-        }
+        self._couriers: dict[str, Courier] = {}
+        self.add(senders)
         self._tasks: list[asyncio.Task[None]] = []
+
+    def add(self, senders: Mapping[str, tuple[ConnectionConfig, Sender]]) -> None:
+        """Connections that are there from now on."""
+        for name, (config, sender) in senders.items():
+            self._couriers[name] = Courier(config, sender, self._store, self._settler, self._site)
 
     async def start(self) -> None:
         parts = {"deliveries": self._claim, "settle": self._settler.run}

@@ -84,12 +84,14 @@ class Reception:
         self._verdicts = verdicts
         self._known: tuple[str, dict[str, Profile]] = ("", {})
         self._answered = format.answer is not None
-        self._switchboard: tuple[str, Switchboard] | None = None  # of a site's version
+        self._switchboard: Switchboard | None = None
 
     async def accept(self, *raws: bytes, type: str = "", control_id: str = "") -> list[Verdict]:
         site = self._site()
-        if self._config.carries:
-            return await self._accept_of_many(site, raws)
+        if site.version != self._known[0]:
+            self._take_up(site)
+        if self._switchboard is not None:
+            return await self._accept_of_many(site, self._switchboard, raws)
         profile, split = self._profile(site, type), self._format.split
         units = []
         for raw in raws:
@@ -103,11 +105,15 @@ class Reception:
             self._verdicts.kept(len(units))
         return [_verdict(unit, row) for unit, row in zip(units, appended, strict=True)]
 
-    async def _accept_of_many(self, site: Site, raws: Sequence[bytes]) -> list[Verdict]:
+    def _take_up(self, site: Site) -> None:
+        """What a new version of the site says of this listener; its socket or folder stays as it is."""
+        self._config = site.listeners.get(self._config.name, self._config)
+        self._known = (site.version, {})
+        self._switchboard = Switchboard(site, self._config, self._format) if self._config.carries else None
+
+    async def _accept_of_many(self, site: Site, switchboard: Switchboard, raws: Sequence[bytes]) -> list[Verdict]:
         """The same by a connection that several partners share."""
-        if self._switchboard is None or self._switchboard[0] != site.version:
-            self._switchboard = site.version, Switchboard(site, self._config, self._format)
-        found = [one for raw in raws for one in self._switchboard[1].sort(raw)]
+        found = [one for raw in raws for one in switchboard.sort(raw)]
         incoming = [row for whose, unit in found
                     for row in self._incoming([unit], site.version, self._answered, whose)]  # fmt: skip
         appended = await self._store.append(incoming)
@@ -142,10 +148,7 @@ class Reception:
         return Refused(found.code, found.text, place=found.place, status=found.context.get("status", ""))
 
     def _profile(self, site: Site, type: str) -> Profile:
-        version, known = self._known
-        if version != site.version:
-            known = {}
-            self._known = (site.version, known)
+        _, known = self._known
         if type not in known:
             partner = site.partners[self._config.partner]
             known[type] = profile_for(partner, site=site, listener=self._config, type=type)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,26 @@ def make_store(folder: Path) -> SqliteStore:
     return SqliteStore(folder / STORE)
 
 
+class Doors:
+    """Makes the ways in and out that a site names; opens none of them."""
+
+    def __init__(self, store: Store, site: Callable[[], Site], verdicts: Verdicts) -> None:
+        self._store, self._site, self._verdicts, self._known = store, site, verdicts, registry()
+
+    def senders(self, site: Site, but: Collection[str] = ()) -> dict[str, tuple[ConnectionConfig, Sender]]:
+        """but: names that have theirs already."""
+        wanted = {name: config for name, config in site.connections.items() if name not in but}
+        return {name: (config, _sender(self._known, config)) for name, config in wanted.items()
+                if _sends(self._known, config)}  # fmt: skip
+
+    def listeners(self, site: Site, but: Collection[str] = ()) -> dict[str, Listener]:
+        wanted = {name: config for name, config in site.listeners.items() if name not in but}
+        return {name: _listener(self._known, config, self._reception(config)) for name, config in wanted.items()}
+
+    def _reception(self, config: ListenerConfig) -> Reception:
+        return Reception(config, self._site, self._known.format(config.format), self._store, self._verdicts)
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     """Everything a running daemon is made of."""
@@ -46,24 +66,19 @@ class Engine:
     dispatch: Dispatch
     deliveries: Deliveries
     listeners: Mapping[str, Listener]
+    doors: Doors
 
 
 def assemble(store: Store, site: Callable[[], Site], environ: Mapping[str, str] = os.environ) -> Engine:
     """Build all parts for the site as it is now; `site` is asked again for every message, so a reload takes effect."""
     known, verdicts, workers = registry(), Verdicts(), Workers(site, environ)
-    now = site()
-    senders = {
-        name: (config, _sender(known, config)) for name, config in now.connections.items() if _sends(known, config)
-    }
-    listeners = {
-        name: _listener(known, config, Reception(config, site, known.format(config.format), store, verdicts))
-        for name, config in now.listeners.items()
-    }
+    doors, now = Doors(store, site, verdicts), site()
     return Engine(
         workers=workers,
         dispatch=Dispatch(store, site, known.format, verdicts, workers),
-        deliveries=Deliveries(store, site, senders),
-        listeners=listeners,
+        deliveries=Deliveries(store, site, doors.senders(now)),
+        listeners=doors.listeners(now),
+        doors=doors,
     )
 
 

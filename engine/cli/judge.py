@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from engine import ids, pipeline, wiring
@@ -15,6 +16,7 @@ from engine.errors import Refused
 from engine.message import Message, Unit
 from engine.planner import Planner
 from engine.site.model import ListenerConfig, Site
+from engine.switchboard import Switchboard
 
 
 def listener_of(kind: str, fits: Callable[[ListenerConfig], bool]) -> tuple[Site, ListenerConfig | None]:
@@ -31,8 +33,12 @@ def judge(site: Site, listener: ListenerConfig, raw: bytes, type: str = "") -> l
     become exceptions, of which the sender hears only when the listener answers after processing.
     """
     planner = Planner(site, wiring.registry().format, ids.new_id)
+    format = planner.format(listener.format)
+    if listener.carries:
+        sorted_ = Switchboard(site, listener, format).sort(raw)
+        return [_row(unit, planner, replace(listener, partner=whose), type) for whose, unit in sorted_]
     profile = planner.profile(listener.partner, listener.name, type)
-    return [_row(unit, planner, listener, type) for unit in planner.format(listener.format).split(raw, profile)]
+    return [_row(unit, planner, listener, type) for unit in format.split(raw, profile)]
 
 
 def refusal_of(refusal: Refused) -> dict[str, str]:

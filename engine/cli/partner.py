@@ -142,13 +142,17 @@ def certify_(name: str, folder: Path | None, dry_run: bool, form: str | None) ->
 @click.option("--group-number", type=click.IntRange(1, 999_999_999), help="The first GS06 to be given.")
 @click.option("--override", is_flag=True, help="Without a certificate; needs --reason, and both are kept.")
 @click.option("--reason", default="", help="Why an override is right.")
+@click.option("--back", is_flag=True, help="The other way: to `testing`, or `draft` where it has no test block.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be changed.")
 def go_live_(
-    name: str, control_number: int | None, group_number: int | None, override: bool, reason: str, dry_run: bool
-) -> None:
+    name: str, control_number: int | None, group_number: int | None, override: bool, reason: str, back: bool,
+    dry_run: bool,
+) -> None:  # fmt: skip
     """Set a certified partner live, its control numbers going on from where another engine's ended."""
-    from engine.cli.partner_certify import go_live
+    from engine.cli.partner_certify import go_back, go_live
 
+    if back:
+        sys.exit(go_back(name, dry_run))
     if override and not reason.strip():
         raise click.UsageError("--override needs --reason: why it may go live without a certificate")
     numbers = {kind: number for kind, number in (("isa", control_number), ("gs", group_number)) if number}

@@ -166,6 +166,29 @@ def go_live(name: str, numbers: dict[str, int], override: bool, reason: str, dry
     return 0
 
 
+def go_back(name: str, dry_run: bool) -> int:
+    """Returns the exit code."""
+    from engine import wiring
+    from engine.onboarding import certificate
+    from engine.onboarding.candidate import as_status, with_status
+
+    root, source = _source(name)
+    able = (status for status in ("testing", "draft")
+            if as_status(source, name, status, wiring.registry(), os.environ)[0] is not None)  # fmt: skip
+    status = next(able, "")
+    if not status:
+        talk(f"{name} stays as it is: the site would be wrong otherwise; `hilum check` says why")
+        return 3
+    if dry_run:
+        talk(f"would set {name} {status}")
+        return 0
+    path = root / "partners" / f"{name}.yaml"
+    certificate.keep(path, with_status(path.read_bytes(), status))
+    click.echo(f"{name}\t{status}\t")
+    talk(_running())
+    return 0
+
+
 _WHY = {
     "none": "it has no certificate",
     "stale": "its certificate is for another configuration, mapping, guide or code table than it has now",
@@ -205,5 +228,5 @@ def _running() -> str:
     except Unavailable:
         return "no daemon runs here; the next start takes it in"
     if any(change["refused"] for change in would["changes"]):
-        return "a daemon runs: restart it, for it opens connections when it starts"
+        return "a daemon runs: restart it, for it keeps the connections that it has open"
     return "a daemon runs: hilum reload takes it in"

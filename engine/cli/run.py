@@ -82,14 +82,15 @@ def reload(dry_run: bool, form: str | None) -> None:
     try:
         told = control.ask(home() / SOCKET, "reload", dry_run=dry_run)
     except HilumError as error:
-        code = report_error(error)
+        code = 3 if (told := report_error(error)) == 1 else told  # whatever stood in its way, the reload was refused
         if code == 3:
             talk("the site that runs goes on as it was; `hilum reload --dry-run` tells everything")
         sys.exit(code)
     if dry_run:
         _print_plan(told, form)
         sys.exit(3 if told["would"] == "refuse" else 0)
-    talk(f"reloaded: site {told['site'][:12]}")
+    opened = f"; opened: {', '.join(told['opened'])}" if told["opened"] else ""
+    talk(f"reloaded: site {told['site'][:12]}{opened}")
 
 
 def _print_plan(told: dict[str, Any], form: str | None) -> None:

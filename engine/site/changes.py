@@ -6,11 +6,11 @@ Only names are told, never values: one of them may be a secret.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from engine.positions import Findings
-from engine.site.model import Agreement, Site
+from engine.site.model import Agreement, ListenerConfig, Site
 from engine.site.source import Content, unpack
 from engine.site.yaml import read_tree
 
@@ -34,8 +34,8 @@ class Change:
 
     @property
     def refused(self) -> bool:
-        """Sockets and folders are opened at start: a running daemon keeps them as they are."""
-        return self.what in DOORS
+        """A running daemon keeps its sockets and folders as they are, and opens those that are new."""
+        return self.what in DOORS and self.how != "added"
 
     def as_data(self) -> dict[str, Any]:
         return {"change": self.how, "what": self.what, "name": self.name, "fields": list(self.fields),
@@ -60,8 +60,16 @@ def file_changes(before: Files, after: Files) -> list[Change]:
 
 def door_changes(old: Site, new: Site) -> list[Change]:
     """Listeners and connections that differ."""
-    found = [*_parts("listener", old.listeners, new.listeners)]
+    shared = {name for site in (old, new) for name, config in site.listeners.items() if config.carries}
+    before, after = ({name: _door(config, name in shared) for name, config in site.listeners.items()}
+                     for site in (old, new))  # fmt: skip
+    found = [*_parts("listener", before, after)]
     return [*found, *_parts("connection", old.connections, new.connections)]
+
+
+def _door(config: ListenerConfig, shared: bool) -> ListenerConfig:
+    """Whose messages come by a door that is shared moves no door."""
+    return replace(config, carries=(), partner="", owner="") if shared else config
 
 
 def _parts(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:

@@ -299,5 +299,6 @@ def _check_fetching(named: Mapping[str, Connection], described: Mapping[str, Des
 def _all_connections(
     named: Mapping[str, Connection], described: Mapping[str, Described]
 ) -> dict[str, ConnectionConfig]:
-    inline = {one.connection.config.name: one.connection for one in described.values() if one.connection}
+    used = [one for one in described.values() if one.connection and one.partner.status != "draft"]
+    inline = {one.connection.config.name: one.connection for one in used if one.connection}
     return {name: connection.config for name, connection in {**named, **inline}.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from channels.simulate.erp import Erp
 from channels.simulate.interchange import Identity
 from channels.simulate.supplier import Supplier
 from tests.functional.parties import done, played
-from tests.functional.scene import Scene, copy_site, scene
+from tests.functional.scene import PATIENCE, Scene, copy_site, scene
 
 DELTA = Identity.parse("14:0812345990001/DELTA")
 LIVE = Identity.parse("ZZ:NORTHHEALTH/NORTHHEALTH")
@@ -54,7 +55,9 @@ def standing(stage: Scene, name: str = "delta_medical") -> dict[str, Any]:
 
 
 def test_a_supplier_is_brought_on_by_three_commands(tmp_path: Path) -> None:
+    """Beside a running daemon, which opens the new connection when it is told to look."""
     with scene(tmp_path, site=copy_site(tmp_path / "site")) as stage:
+        stage.start()
         new(stage)
         assert (standing(stage)["status"], standing(stage)["certificate"]) == ("draft", "none")
         told = stage.hilum("partner", "go-live", "delta_medical", code=4).stderr
@@ -62,9 +65,10 @@ def test_a_supplier_is_brought_on_by_three_commands(tmp_path: Path) -> None:
         certified = stage.hilum("partner", "certify", "delta_medical").stdout
         assert "FAILED" not in certified
         assert "PO1[1]/PO103\tBX" in certified
-        stage.hilum("partner", "go-live", "delta_medical", "--control-number", "5000", "--group-number", "77")
+        live = ("partner", "go-live", "delta_medical", "--control-number", "5000", "--group-number", "77")
+        assert "hilum reload takes it in" in stage.hilum(*live).stderr
         assert (standing(stage)["status"], standing(stage)["certificate"]) == ("live", "certified")
-        stage.start()
+        assert stage.hilum("reload").stderr.endswith("opened: delta_medical\n")
         delta, erp = Supplier(stage.home / "exchange" / "delta_medical", DELTA, LIVE), Erp()
         erp.orders["4501777001"] = {"number": "4501777001", "lines": [{"number": "1"}]}
         with played(stage, erp=erp, delta=delta):
@@ -76,6 +80,34 @@ def test_a_supplier_is_brought_on_by_three_commands(tmp_path: Path) -> None:
         assert (received["interchange"], received["group"]) == ("000005000", "77")
         assert received["lines"] == [{"part": "DM-100", "unit": "CT", "quantity": "10"}]
         assert stage.ledger()["exception"] == 0
+        assert stage.daemon is not None
+        assert stage.daemon.stop(PATIENCE) == 0  # the connection that came later ends in order, too
+
+
+def test_a_door_that_cannot_be_opened_leaves_the_running_site_as_it_is(tmp_path: Path) -> None:
+    site = copy_site(tmp_path / "site")
+    with scene(tmp_path, site=site) as stage, socket.socket() as taken:
+        stage.start()
+        version = json.loads(stage.verb("status", "--json").stdout)["site"]
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        channels = site / "config" / "channels.yaml"
+        good = channels.read_text()
+        listener = good.split("listeners:\n")[1].split("  erp_http")[0]
+        more = listener.replace("ehr_mllp", "late_mllp").replace(
+            "${env:HILUM_MLLP:-127.0.0.1:2575}", f"127.0.0.1:{port}"
+        )
+        channels.write_text(good + more)
+        told = stage.hilum("reload", code=3).stderr
+        assert "mllp.listen" in told
+        assert json.loads(stage.verb("status", "--json").stdout)["site"] == version
+        taken.close()
+        assert "opened: late_mllp" in stage.hilum("reload").stderr
+        with socket.create_connection(("127.0.0.1", port), 5):
+            pass
+        channels.write_text(good)
+        assert "CFG190" in stage.hilum("reload", code=3).stderr  # none is closed beside a running daemon
 
 
 def test_a_report_is_for_the_supplier(tmp_path: Path) -> None:
@@ -110,6 +142,7 @@ def test_an_override_needs_a_reason_and_is_kept(tmp_path: Path) -> None:
     with scene(tmp_path, site=site) as stage:
         new(stage)
         stage.verb("partner", "go-live", "delta_medical", "--override", code=2)
+        stage.verb("partner", "go-live", "delta_medical", "--back", "--dry-run")
         reason = "their old engine stops tonight"
         stage.verb("partner", "go-live", "delta_medical", "--override", "--reason", reason, "--dry-run")
         assert standing(stage)["status"] == "draft"
@@ -120,6 +153,13 @@ def test_an_override_needs_a_reason_and_is_kept(tmp_path: Path) -> None:
         assert kept[0]["who"]
         stage.verb("partner", "certify", "delta_medical")
         assert json.loads((site / "certificates" / "delta_medical.json").read_text())["overrides"] == kept
+        before = (site / "partners" / "delta_medical.yaml").read_text()
+        stage.verb("partner", "go-live", "delta_medical", "--back")
+        after = (site / "partners" / "delta_medical.yaml").read_text()
+        assert after == before.replace("status: live", "status: testing")
+        stage.verb("check")
+        stage.verb("partner", "go-live", "bravo_medical", "--back")  # it has no test block
+        assert standing(stage, "bravo_medical")["status"] == "draft"
 
 
 BREAKS = {
@@ -324,10 +364,21 @@ def test_many_partners_share_a_mailbox(tmp_path: Path) -> None:
             assert held.startswith("ISA*")
         # What we answered: a 997 for each of the two, and nothing to the strangers.
         assert len(list(stage.outbox("hub").glob("997-*"))) == 2
+        judged = json.loads(stage.hilum("send", "folder", str(_put(stage, from_hub("BRAVO", "4501777011", 9))), "hub",
+                                        "--dry-run", "--json").stdout)  # fmt: skip
+        assert (judged["would"], judged["messages"][0]["documents"]) == (
+            "accept", ["order_acknowledgement 4501777011 changed"]
+        )  # fmt: skip
         told = {number: stage.trace(number) for number in orders}
         assert [{row["partner"] for row in told[number]["messages"] if row["type"] == "855"} for number in orders] == [
             {"acme_surgical"}, {"bravo_medical"}
         ]  # fmt: skip
+
+
+def _put(stage: Scene, raw: bytes) -> Path:
+    path = stage.folder / "sample.edi"
+    path.write_bytes(raw)
+    return path
 
 
 def _item(supplier: str) -> bytes:
