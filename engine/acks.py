@@ -15,7 +15,6 @@ from engine.store.records import Awaited
 
 STAGES: Final = ("handed over", "network accepted", "acknowledged", "answered")
 _FIRST: Final = {"TA1": 1, "997": 2, "999": 2}  # every other kind is an answer
-_SAID: Final = frozenset({"positive", "negative"})
 
 
 def stage(kind: str) -> str:
@@ -24,8 +23,14 @@ def stage(kind: str) -> str:
 
 
 def reached(settled: Iterable[Awaited]) -> str:
-    """How far a message has come that its receiver has: by what came for it, in whatever order."""
-    return max((stage(row.kind) for row in settled if row.state in _SAID), key=STAGES.index, default=STAGES[0])
+    """How far a message has come that its receiver has: by what came for it, in whatever order. An answer may say no;
+    what says that it could not be read brings it no further."""
+    came = [stage(row.kind) for row in settled if row.state == "positive" or _is_no(row)]
+    return max(came, key=STAGES.index, default=STAGES[0])
+
+
+def _is_no(row: Awaited) -> bool:
+    return row.state == "negative" and row.kind not in _FIRST
 
 
 async def ledger(

@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from engine.cli.output import show, talk
 from engine.home import home, store_file
 from engine.positions import Findings
 from engine.site.crosswalks import Table
-from engine.site.revise import Difference, differences, unmatched
+from engine.site.revise import Difference, differences, unmatched, written
 from engine.site.shapes import NAME
 from engine.site.shelf import FOLDER, read_tables, table_of, uses
 from engine.site.source import Content, Source, read_file, read_source
 
+_KINDS = ("added", "changed", "removed", "written", "unmatched")
 _COLUMNS = ("change", "line", "partner", "enterprise", "was", "keys", "from", "until", "why")
 
 
@@ -84,21 +86,28 @@ def _told(
     """The first of each kind, and how many there are of each."""
     found: list[Difference] = []
     counts: Counter[str] = Counter()
-    for one in differences(old, new):
-        strange = () if one.how == "removed" else unmatched([one.entry], new.columns, known)
+    for one in chain(differences(old, new), written(old, new)):
+        strange = () if one.how in {"removed", "written"} else unmatched([one.entry], new.columns, known)
         for told in (one, *strange):
             counts[told.how] += 1
             if counts[told.how] <= limit:
                 found.append(told)
-    return sorted(found, key=lambda told: ("added", "changed", "removed", "unmatched").index(told.how)), counts
+    return sorted(found, key=lambda told: _KINDS.index(told.how)), counts
 
 
 def _row(new: Table, one: Difference) -> dict[str, Any]:
     entry = one.entry
     keys = dict(zip(new.columns, entry.others, strict=False)) if any(entry.others) else {}
     return {"change": one.how, "line": entry.at if one.how != "removed" else None, "partner": entry.theirs,
-            "enterprise": entry.ours, "was": one.was.ours if one.was else "", "keys": keys, "from": entry.since,
+            "enterprise": entry.ours, "was": _was(one), "keys": keys, "from": entry.since,
             "until": entry.until, "why": one.why}  # fmt: skip
+
+
+def _was(one: Difference) -> str:
+    """Of a row that is changed, what our word was; of what is written, the partner's word that was."""
+    if one.was is None:
+        return ""
+    return one.was.theirs if one.how == "written" else one.was.ours
 
 
 def _write(content: Content, file: Path, target: Path) -> None:
@@ -122,8 +131,7 @@ def _write(content: Content, file: Path, target: Path) -> None:
 
 
 def _say(name: str, counts: Mapping[str, int], *, dry_run: bool, shown: int) -> None:
-    kinds = ("added", "changed", "removed", "unmatched")
-    told = ", ".join(f"{counts[kind]:,} {kind}" for kind in kinds if counts[kind]) or "no row differs"
+    told = ", ".join(f"{counts[kind]:,} {kind}" for kind in _KINDS if counts[kind]) or "no row differs"
     if sum(counts.values()) > shown:
         told += f" ({shown} listed)"
     after = "nothing was written" if dry_run else "written; a running daemon takes it at `hilum reload`"

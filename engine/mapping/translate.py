@@ -72,7 +72,8 @@ def _inward(value: Value, place: str) -> Decode:
     def look_up_later(raw: str, run: Run) -> Any:
         table = run.crosswalks.get(name)
         if table is None or not table.columns:
-            return look_up(raw, run)
+            found = table and table.inward.get(raw)
+            return look_up(raw, run) if found is None else found
         run.pending = True
         return Pending(raw, place)
 

@@ -13,7 +13,6 @@ import hashlib
 import mmap
 import os
 import struct
-import tempfile
 from array import array
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -138,6 +137,8 @@ def _is_sound(opened: IO[bytes], bulk: Bulk) -> bool:
 
 def _made(bulk: Bulk, source: Path, file: str, target: Path | None, findings: Findings) -> LargeTable:
     if target is None:
+        import tempfile  # not above: most sites have no large table
+
         with tempfile.TemporaryFile(prefix="hilum-table-") as place:
             _write(bulk, source, file, place, findings)
             return LargeTable(file, place)

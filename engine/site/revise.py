@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from engine.site.crosswalks import Table
+from engine.site.crosswalks import Table, holding
 from engine.site.rows import Entry
+
+_MANY: Final = 50_000  # rows
 
 
 class Difference(NamedTuple):
-    """how: added, changed, removed or unmatched. why: of what is unmatched."""
+    """how: added, changed, removed, written or unmatched. was: of a row that is changed; for what is written, the row
+    that was written before. why: of what is unmatched.
+    """
 
     how: str
     entry: Entry
@@ -32,6 +36,20 @@ def differences(old: Table | None, new: Table) -> Iterator[Difference]:
         for entry in old.rows():
             if _content(entry) not in kept and not (same_heading and _same(new, entry)):
                 yield Difference("removed", entry)
+
+
+def written(old: Table | None, new: Table) -> Iterator[Difference]:
+    """Words of ours for which another of the partner's words is written now, though the old one is still there.
+
+    So does the mere order of rows decide. Looked for in tables that are not large.
+    """
+    if old is None or old.columns != new.columns or max(old.count, new.count) > _MANY:
+        return
+    for key in dict.fromkeys(entry.key(out=True) for entry in new.rows()):
+        was, now = (holding(table.entries(key, out=True), "") for table in (old, new))
+        kept = _same(new, was) if was and now and was.theirs != now.theirs else None
+        if was and now and kept and kept.ours == was.ours:
+            yield Difference("written", now, was)
 
 
 def unmatched(
