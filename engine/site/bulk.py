@@ -7,6 +7,7 @@ of a key and the byte its row begins at; rows of one key stand in the order of t
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import functools
 import hashlib
@@ -90,7 +91,8 @@ def open_table(bulk: Bulk, file: str, home: Path, *, keep: bool, findings: Findi
     try:
         if table := _kept(kept, bulk, file):
             if keep:
-                os.utime(kept)
+                with contextlib.suppress(OSError):  # another user's, who looks after it
+                    os.utime(kept)
             return table
         if bulk.path is not None:
             return _made(bulk, bulk.path, file, kept if keep else None, findings)
