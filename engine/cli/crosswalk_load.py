@@ -124,6 +124,8 @@ def _write(content: Content, file: Path, target: Path) -> None:
                 with file.open("rb") as given:
                     shutil.copyfileobj(given, place, 1 << 20)
             place.flush()
+            if target.exists():
+                os.fchmod(place.fileno(), target.stat().st_mode & 0o777)
             os.fsync(place.fileno())
         part.replace(target)
     finally:

@@ -53,7 +53,9 @@ def _mend(stage: Scene, site: Path, units: str) -> None:
     """A corrected table, a reload and a replay: it is no longer missing, and was once."""
     corrected = site.parent / "corrected.csv"
     corrected.write_text(units)
+    (site / UNITS).chmod(0o640)
     changes = rows(stage, "load", str(corrected), "--table", "bravo_units")
+    assert (site / UNITS).stat().st_mode & 0o777 == 0o640
     assert [(row["change"], row["partner"]) for row in changes] == [("added", "BX"), ("removed", "BZ")]
     assert (site / UNITS).read_text() == units
     stage.verb("reload")
