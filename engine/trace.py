@@ -24,10 +24,15 @@ async def trace(store: StoreReader, word: str, *, now: int, limit: int = 500) ->
     docs/trace.md). Times are RFC 3339 UTC. `found` is empty when nothing goes by that name; `unprocessed` messages may
     yet name it. `truncated` tells that the thread is longer than `limit` messages.
     """
-    unprocessed = (await store.stats())["in_flight"]  # first: what is processed meanwhile is then found
+    left = unprocessed(await store.stats())  # first: what is processed meanwhile is then found
     found = await store.seqs(word)
     thread = await store.thread([seq for seq, _ in found], limit=limit) if found else Thread()
-    return tell(thread, word, found, now, unprocessed)
+    return tell(thread, word, found, now, left)
+
+
+def unprocessed(stats: Mapping[str, Any]) -> int:
+    """Messages whose numbers are not known yet. What only waits for others to go with has been processed."""
+    return max(0, int(stats["in_flight"]) - int(stats["deliveries"]["gathering"]))
 
 
 def tell(thread: Thread, word: str, found: Sequence[tuple[int, str]], now: int, unprocessed: int = 0) -> dict[str, Any]:

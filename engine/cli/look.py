@@ -59,8 +59,10 @@ async def _one(seq: int | None, word: str, raw: bool, form: str | None) -> None:
 
 
 async def _many(search: Any, form: str | None) -> None:
+    from engine import trace  # not above: most looking needs none of it
+
     async with reader() as store:
-        unprocessed = (await store.stats())["in_flight"] if search.key else 0
+        unprocessed = trace.unprocessed(await store.stats()) if search.key else 0
         page = await store.find(search)
     columns = ("id", "at", "direction", "partner", "channel", "type", "control_id", "state", "size")
     show([_row(found) for found in page.messages], form, columns)

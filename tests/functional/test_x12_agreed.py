@@ -16,13 +16,18 @@ pytestmark = pytest.mark.xdist_group("x12_agreed")
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     agreed = {
-        '"997": {direction: both}': '"997": {direction: both}\n  "999": {direction: both}',
+        '"997": {direction: both}': '"997": {direction: both}\n  "999": {direction: both}\n  "TA1": {direction: in}',
         "mapping: x12_855}": "mapping: x12_855, group: whole}",
         "crosswalks: {unit: acme": 'tolerate: {AK403: ["4"], AK502: ["4"]}\ncrosswalks: {unit: acme',
-        '"997": 4h': '"999": 4h',
+        '"997": 4h': '"TA1": 1h, "999": 4h',
     }
     with open_desk(tmp_path_factory.mktemp("x12_agreed"), agreed) as found:
         yield found
+
+
+def states(desk: Desk, order: str) -> dict[str, str]:
+    """Of what is awaited for our order."""
+    return {row["kind"]: row["state"] for row in desk.stage.trace(order)["acknowledgements"] if row["of"][:2] != "PR"}
 
 
 def modern(raw: bytes) -> bytes:
@@ -92,10 +97,9 @@ def test_a_group_that_stands_whole_or_not_at_all(desk: Desk) -> None:
 
 def test_a_999_settles_what_awaits_one(desk: Desk) -> None:
     order, group, _ = desk.order_again("REQ-999")
-    states = lambda: {row["kind"]: row["state"] for row in desk.stage.trace(order)["acknowledgements"]}  # noqa: E731
-    assert states()["999"] == "awaited"
+    assert states(desk, order)["999"] == "awaited"
     desk.take("accepting.edi", desk.receipt(group, "E", type="999"))
-    desk.stage.until(lambda: states()["999"] == "positive", "the 850 acknowledged")
+    desk.stage.until(lambda: states(desk, order)["999"] == "positive", "the 850 acknowledged")
 
 
 def test_a_997_settles_what_awaits_a_999(desk: Desk) -> None:
@@ -103,5 +107,23 @@ def test_a_997_settles_what_awaits_a_999(desk: Desk) -> None:
     watch = Watch(desk.stage)
     desk.take("rejecting.edi", desk.receipt(group, "R"))
     assert watch.one("ack.rejected", f"PO/{group}/0001")["context"]["acknowledgement"] == "997"
-    states = {row["kind"]: row["state"] for row in desk.stage.trace(order)["acknowledgements"]}
-    assert states == {"999": "negative", "855": "not_expected"}
+    assert states(desk, order) == {"TA1": "not_expected", "999": "negative", "855": "not_expected"}
+
+
+@pytest.mark.parametrize("verdict", ["A*000", "E*022"])
+def test_a_ta1_settles_what_awaits_one(desk: Desk, verdict: str) -> None:
+    order, _, interchange = desk.order_again(f"REQ-TA1-{verdict[0]}")
+    desk.take(f"ta1-{verdict[0]}.edi", desk.note(interchange, verdict))
+    desk.stage.until(lambda: states(desk, order)["TA1"] == "positive", "the TA1")
+    assert states(desk, order) == {"TA1": "positive", "999": "awaited", "855": "awaited"}
+
+
+def test_a_ta1_that_refuses_and_one_that_contradicts_it(desk: Desk) -> None:
+    order, _, interchange = desk.order_again("REQ-TA1-R")
+    watch = Watch(desk.stage)
+    desk.take("ta1-no.edi", desk.note(interchange, "R*023"))
+    assert "premature end of file [023]" in watch.one("ack.rejected", "interchange")["text"]
+    assert states(desk, order) == {"TA1": "negative", "999": "not_expected", "855": "not_expected"}
+    desk.take("ta1-yes.edi", desk.note(interchange, "A*000"))
+    assert [row["code"] for row in watch.expect(2)] == ["ack.rejected", "ack.conflict"]
+    assert states(desk, order)["TA1"] == "negative"

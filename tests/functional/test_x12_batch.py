@@ -74,6 +74,7 @@ def test_so_many_go_together_and_each_keeps_its_own_thread(tmp_path: Path) -> No
         first = order(stage, erp, "REQ-B1", "REQ-B2")
         assert [states(stage, number) for number in first] == [["gathering"]] * 2
         assert sent(stage) == []
+        assert "waiting to be processed" not in stage.hilum("trace", "nothing", code=5).stderr
         first += order(stage, erp, "REQ-B3")
         stage.until(lambda: all(states(stage, number) == ["delivered"] for number in first), "all three delivered")
         (text,) = sent(stage)
@@ -91,6 +92,21 @@ def test_so_many_go_together_and_each_keeps_its_own_thread(tmp_path: Path) -> No
         ]  # fmt: skip
         _threads_apart(stage, first)
         _written_anew(stage, erp, first[1])
+
+
+def test_a_ta1_that_refuses_the_interchange_fails_all_of_them(tmp_path: Path) -> None:
+    with waiting(tmp_path, 2, "1h") as (stage, erp):
+        numbers = order(stage, erp, "REQ-R1", "REQ-R2")
+        stage.until(lambda: all(states(stage, number) == ["delivered"] for number in numbers), "both delivered")
+        raw = receipt(sent(stage)[0], "A").decode()
+        note = raw[: raw.index("GS*")] + "TA1*000000001*261121*0914*R*006~IEA*0*000000901~"
+        stage.put("acme_surgical", "ta1.edi", note.encode())
+        stage.until(lambda: of(stage, numbers[1], "997", lambda row: row["state"]) == ["negative"], "the TA1")
+        for number in numbers:
+            assert of(stage, number, "997", lambda row: row["code"]) == ["R"]
+            assert of(stage, number, "855", lambda row: row["state"]) == ["not_expected"]
+        found = json.loads(stage.verb("exceptions", "--json").stdout)
+        assert [row["code"] for row in found] == ["ack.rejected"] * 2
 
 
 def _threads_apart(stage: Scene, numbers: list[str]) -> None:
