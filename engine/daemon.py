@@ -76,6 +76,7 @@ class Daemon:
             await _start(running, engine.workers)
             await _start(running, engine.dispatch)
             await _start(running, engine.deliveries)
+            await _start(running, engine.opinions)
             await _start(running, control)
             for listener in engine.listeners.values():
                 await _start(running, listener)

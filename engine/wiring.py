@@ -13,8 +13,9 @@ import channels
 from engine.delivery import Deliveries
 from engine.dispatch import Dispatch
 from engine.errors import Refused
-from engine.home import STORE
+from engine.home import STORE, home
 from engine.intake import Reception, Verdicts
+from engine.opinions import Opinions
 from engine.plugin import Listener, Registry, Sender
 from engine.site.load import require_site
 from engine.site.model import ConnectionConfig, ListenerConfig, Site
@@ -65,6 +66,7 @@ class Engine:
     workers: Workers
     dispatch: Dispatch
     deliveries: Deliveries
+    opinions: Opinions
     listeners: Mapping[str, Listener]
     doors: Doors
 
@@ -77,6 +79,7 @@ def assemble(store: Store, site: Callable[[], Site], environ: Mapping[str, str] 
         workers=workers,
         dispatch=Dispatch(store, site, known.format, verdicts, workers),
         deliveries=Deliveries(store, site, doors.senders(now)),
+        opinions=Opinions(store, site, home(environ), environ),
         listeners=doors.listeners(now),
         doors=doors,
     )

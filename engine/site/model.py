@@ -79,7 +79,7 @@ class Agreement:
     reply: the type under which an answer's body on the same connection is read.
     options: the sender's words for this document (`path: /requisitions`).
     group: `whole` when a functional group with a bad set of this type is refused whole. release: of our 997s.
-    guide: what the partner narrows of it.
+    guide: what the partner narrows of it. second_opinion: who else judges it, `pyx12`.
     """
 
     partner: str
@@ -97,6 +97,7 @@ class Agreement:
     release: str = ""
     guide: Guide | None = None
     batch: Batch | None = None
+    second_opinion: str = ""
 
 
 @dataclass(frozen=True, slots=True)

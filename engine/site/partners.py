@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -143,6 +144,7 @@ class _Reading:
             used = connection if name == named else self.shelf.connections.get(name)
             directions = ("in", "out") if entry.direction == "both" else (entry.direction,)
             guide = self._guide(type, entry)
+            self._check_opinion(type, entry)
             if mapping:
                 self._check_mapping(type, mapping, directions)
             if "out" in directions:
@@ -165,6 +167,7 @@ class _Reading:
                     entry.release if out else "",
                     guide,
                     self._batch(type, entry, mapping) if out else None,
+                    entry.second_opinion,
                 )
 
     def _batch(self, type: str, entry: AgreementEntry, mapping: CompiledMapping | None) -> Batch | None:
@@ -197,6 +200,11 @@ class _Reading:
         if not self.loading.known("CFG304", "mapping", entry.mapping, self.shelf.mapping_names, mark):
             return None
         return self.shelf.mappings.get(entry.mapping)
+
+    def _check_opinion(self, type: str, entry: AgreementEntry) -> None:
+        if entry.second_opinion and find_spec(entry.second_opinion) is None:
+            text, mark = f"{entry.second_opinion} is not installed", self._place("documents", type, "second_opinion")
+            self.loading.error("CFG353", text, mark, f"install it: pip install 'hilum[{entry.second_opinion}]'")
 
     def _guide(self, type: str, entry: AgreementEntry) -> Guide | None:
         """The guide of an agreement, which must be for its message type."""

@@ -168,6 +168,7 @@ class AgreementEntry(Shape):
     batch: BatchEntry | None = Field(None, description="X12, out: how many wait for each other, how long")
     group: Literal["parts", "whole"] = Field("parts", description="X12: whether a group stands only if all its sets do")
     release: Literal["", "004010", "005010"] = Field("", description="X12: release of our 997s; the group's, if empty")
+    second_opinion: Literal["", "pyx12"] = Field("", description="X12: who else judges it, when there is time")
     guide: Annotated[str, StringConstraints(pattern=GUIDE)] = Field("", description="a file of guides that narrows it")
 
 

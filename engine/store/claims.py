@@ -23,6 +23,7 @@ from engine.store.transaction import Effects
 
 KINDS = ("process", "deliver")
 DEADLINE = "deadline"
+ASIDE = "aside"  # claimed by nobody
 Lanes = list[tuple[str, list[Work]]]
 
 
@@ -93,7 +94,7 @@ class Claims:
         committing, given, mine = self._committing, self._given, list[bool]()
         for work in works:
             known = work.kind, work.id
-            mine.append(given[work.kind].get(work.id) is work and known not in committing)
+            mine.append(work.kind == ASIDE or (given[work.kind].get(work.id) is work and known not in committing))
             if mine[-1]:
                 committing.add(known)
         return mine

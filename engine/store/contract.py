@@ -92,7 +92,8 @@ class Appended(NamedTuple):
 class Work(NamedTuple):
     """A claimed piece of work with all it needs, so that the hot path reads nothing more.
 
-    kind: process (subject: message seq) | deliver (subject: delivery id) | deadline (subject: acknowledgement id).
+    kind: process (subject: message seq) | deliver (subject: delivery id) | deadline (subject: acknowledgement id), or
+    aside (subject: message seq): claimed by nobody, for exceptions that are found when all that is over.
     message: the message to process or deliver, body included; for a deadline, the message awaited upon, without body,
     and so one to process that is LARGE.
     step: for `process`: empty; `replay` or `resend:<delivery id>` when a person asked for it; `answer:refused`,

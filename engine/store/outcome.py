@@ -346,4 +346,8 @@ def _deadline(tx: Transaction, outcome: Outcome) -> None:
         tx.effects.check_at(again)
 
 
-_KINDS = {"process": _process, "deliver": _deliver, "deadline": _deadline}
+def _aside(tx: Transaction, outcome: Outcome) -> None:
+    """Nothing was claimed, so nothing is done with."""
+
+
+_KINDS = {"process": _process, "deliver": _deliver, "deadline": _deadline, "aside": _aside}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from engine.message import Key
-from engine.store.contract import NewException, Store
+from engine.store.contract import NewException, Outcome, Store, Work
 from tests.conformance.stores_kit import Make, on
 from tests.store_kit import (
     Clock,
     accept_orders,
     claim,
     commit,
+    conserved,
     delivered,
     failed,
     incoming,
@@ -110,5 +111,24 @@ def test_an_ambiguous_attempt_marks_a_possible_duplicate(make: Make) -> None:
         record = await store.delivery("uid-1")
         assert record is not None
         assert [(a.number, a.outcome, a.code) for a in record.attempts] == [(1, "ambiguous", "http.503")]
+
+    on(make, test)
+
+
+def test_an_exception_that_is_found_when_all_is_over_is_kept_beside_it(make: Make) -> None:
+    """Nothing was claimed, and nothing waits."""
+
+    async def test(store: Store, _: Clock) -> None:
+        await accept_orders(store, 7)
+        message = await store.get(1)
+        assert message is not None
+        trouble = NewException("x12.second_opinion", "they differ", "ST[1]", {"partner": "acme_surgical"})
+        work = Work(0, "aside", "", 5, 0, message.seq, message)
+        (kept,) = await store.commit([Outcome(work, exceptions=(trouble,))])
+        assert kept.status == "done"
+        (found,) = await store.exceptions()
+        assert (found.message, found.code, found.place) == (1, "x12.second_opinion", "ST[1]")
+        assert conserved(await store.ledger())
+        assert await claim(store, "process") == []
 
     on(make, test)

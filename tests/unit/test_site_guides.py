@@ -14,6 +14,7 @@ from canonical import PurchaseOrder
 from engine.ids import new_id
 from engine.planner import Planner
 from engine.positions import Finding
+from engine.site import partners
 from engine.site.changes import changes
 from engine.site.json_schema import schemas
 from engine.site.load import load_site
@@ -157,3 +158,20 @@ def test_a_guide_is_part_of_the_sites_version(tmp_path: Path) -> None:
     assert one is not None
     assert other is not None
     assert one.version != other.version
+
+
+def test_a_second_opinion_must_be_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site_with(tmp_path / "site")
+    partner = tmp_path / "site/partners/acme_surgical.yaml"
+    partner.write_text(partner.read_text().replace("{guide: acme_850}", "{guide: acme_850, second_opinion: pyx12}"))
+    site, findings = load_site(tmp_path / "site", channels.registry(), {})
+    assert site is not None, findings.found
+    asked = [one.type for one in site.partners["acme_surgical"].agreements if one.second_opinion]
+    assert asked == ["850"]
+    monkeypatch.setattr(partners, "find_spec", lambda name: None)
+    site, findings = load_site(tmp_path / "site", channels.registry(), {})
+    assert site is None
+    [found] = findings.found
+    assert (found.code, found.mark.file, found.hint) == (
+        "CFG353", "partners/acme_surgical.yaml", "install it: pip install 'hilum[pyx12]'",
+    )  # fmt: skip

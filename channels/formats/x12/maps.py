@@ -35,7 +35,7 @@ I16 N0 1/5
 """
 _ISA: Final = "I01 I02 I03 I04 I05 I06 I05 I07 I08 I09 I10 I11 I12 I13 I14 I15"
 _GS: Final = "479 142 124 373 337 28 455 480"
-_VERSIONS: Final = {"004010": "00401", "005010": "00501"}  # ISA12 that pyx12 takes each release under
+INTERCHANGE_VERSIONS: Final = {"004010": "00401", "005010": "00501"}  # ISA12 that pyx12 takes each release under
 _IMPLEMENTATION: Final = ("005010X231A1", "005010X231")  # GS08 under which the map is that of 999, not of 997
 
 
@@ -44,7 +44,7 @@ def map_files(spoken: Release, versions: Iterable[str] = ()) -> dict[str, str]:
 
     versions: further GS08 of the release that must be found, for pyx12 looks for the very text.
     """
-    interchange = _VERSIONS[spoken.name]
+    interchange = INTERCHANGE_VERSIONS[spoken.name]
     index = Node("maps")
     entries = SubElement(index, "version", icvn=interchange)
     files = {"codes.xml": _codes(spoken), "dataele.xml": _elements(spoken)}
@@ -85,7 +85,7 @@ def _map(spoken: Release, id: str) -> str:
     """The map of a set; of the envelope alone without an id."""
     root = Node("transaction", xid=id or "control")
     interchange = _loop(root, "ISA_LOOP", 1, "R", 0)
-    _envelope(interchange, "ISA", 10, _ISA.split(), version=_VERSIONS[spoken.name])
+    _envelope(interchange, "ISA", 10, _ISA.split(), version=INTERCHANGE_VERSIONS[spoken.name])
     group = _loop(interchange, "GS_LOOP", 20, "S", 0)
     _envelope(group, "GS", 10, _GS.split())
     definition = spoken.transaction_set(id) if id else None
