@@ -12,6 +12,8 @@ import click
 
 from engine.cli.output import output_options, show, talk
 
+COLUMNS = ("result", "case", "rule", "place", "text")  # of verdicts
+
 
 @click.group()
 def partner() -> None:
@@ -52,13 +54,9 @@ def _row(one: Any, stands: str) -> dict[str, Any]:
 def show_(name: str, origin: bool, form: str | None) -> None:
     """Show every value that counts for a partner, after its template. Secrets are never shown."""
     from engine import wiring
-    from engine.positions import Findings
-    from engine.site.effective import partner_names, settings
-    from engine.site.reference import site_root
-    from engine.site.source import read_source
+    from engine.site.effective import settings
 
-    source = read_source(site_root(os.environ), Findings())
-    known(name, partner_names(source))
+    _, source = site_files(name)
     rows = [setting._asdict() for setting in settings(source, name, wiring.registry())]
     if not rows:
         talk(f"partners/{name}.yaml cannot be read; `hilum check` says why")
@@ -74,6 +72,19 @@ def known(name: str, names: Collection[str]) -> None:
         hint = did_you_mean(name, names) or f"there is: {', '.join(sorted(names)[:12]) or 'none'}"
         talk(f"no partner is called {name}. {hint}")
         sys.exit(5)
+
+
+def site_files(name: str) -> tuple[Path, Any]:
+    """The site's folder and files, among them the partner's; exit 5 when there is none."""
+    from engine.positions import Findings
+    from engine.site.effective import partner_names
+    from engine.site.reference import site_root
+    from engine.site.source import read_source
+
+    root = site_root(os.environ)
+    source = read_source(root, Findings())
+    known(name, partner_names(source))
+    return root, source
 
 
 @partner.command("new")
@@ -115,7 +126,7 @@ def test_(name: str, files: tuple[Path, ...], form: str | None) -> None:
     FILES are what the partner sent, or what was sent to it by an engine before; without any, the examples of its
     mappings serve. Nothing is sent. Exit 1 when a rule did not hold.
     """
-    from engine.cli.partner_certify import try_partner
+    from engine.cli.partner_try import try_partner
 
     sys.exit(try_partner(name, {str(path): path.read_bytes() for path in files}, form))
 
@@ -149,7 +160,7 @@ def go_live_(
     dry_run: bool,
 ) -> None:  # fmt: skip
     """Set a certified partner live, its control numbers going on from where another engine's ended."""
-    from engine.cli.partner_certify import go_back, go_live
+    from engine.cli.partner_live import go_back, go_live
 
     if back:
         sys.exit(go_back(name, dry_run))

@@ -70,6 +70,8 @@ def _found(one: Finding) -> Verdict:
 
 def _marks(partner: Partner) -> list[Verdict]:
     """X12 has no escape: a text that holds a separator cannot be sent."""
+    if not any(agreement.format == "x12" for agreement in partner.agreements):
+        return []
     common = [key for key in ("element", "component", "segment") if partner.envelope.get(key, "*") in _IN_TEXTS]
     text = "a note such as 'Case at 13:00 - room 4' may hold it, and an order with one could then not be written"
     rule = "no separator is a mark that texts often hold"

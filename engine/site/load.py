@@ -16,13 +16,14 @@ from engine.mapping import Mapping as CompiledMapping
 from engine.mapping import compile_mapping, format_name
 from engine.plugin import Claiming, Registry
 from engine.positions import Finding, Findings, Mark, Tree
+from engine.site.apart import check_identities, check_traffic
 from engine.site.bulk import Bulk, sweep
 from engine.site.endpoints import Connection, check_format, check_ports, read_connection, read_listener
 from engine.site.fit import fit, place_of
 from engine.site.guides import read_guides
 from engine.site.loading import Loading
 from engine.site.model import ConnectionConfig, ListenerConfig, Site
-from engine.site.partners import Described, Shelf, check_identities, check_traffic, read_partner
+from engine.site.partners import Described, Shelf, read_partner
 from engine.site.routes import Parties, read_routes
 from engine.site.shapes import ChannelsFile, ConnectionsFile, EngineFile, PartnerFile
 from engine.site.shelf import read_tables

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from channels.simulate.erp import Erp
 from channels.simulate.interchange import Identity
 from channels.simulate.supplier import Supplier
 from tests.functional.parties import done, played
-from tests.functional.scene import PATIENCE, Scene, copy_site, scene
+from tests.functional.scene import HILUM, PATIENCE, Scene, copy_site, scene
 
 DELTA = Identity.parse("14:0812345990001/DELTA")
 LIVE = Identity.parse("ZZ:NORTHHEALTH/NORTHHEALTH")
@@ -421,3 +424,26 @@ def test_another_partners_name_in_ones_folder_is_held_and_told_nothing(tmp_path:
         shown = stage.verb("exceptions", "show", rows[0]["id"]).stdout
         assert "contacts" in shown
         assert "edi-team@bravo-medical.example" in shown
+
+
+def test_a_terminal_is_asked_for_what_no_option_says(tmp_path: Path) -> None:
+    site = copy_site(tmp_path / "site")
+    ours, theirs = pty.openpty()
+    told = os.environ | {"HILUM_SITE": str(site), "HILUM_HOME": str(tmp_path / "home")}
+    process = subprocess.Popen([HILUM, "partner", "new", "foxtrot_labs"], stdin=theirs, stdout=theirs, stderr=theirs,
+                               env=told, start_new_session=True)  # fmt: skip
+    os.close(theirs)
+    asked = b""
+    for question, answer in (
+        ("Template", ""), ("Name as people say it", "Foxtrot Labs"), ("interchange id", "12:5550100199"),
+        ("application code", "FOXTROT"), ("What the ERP calls them", ""), ("Mail address", "edi@foxtrot.example"),
+    ):  # fmt: skip
+        while not re.search(rf"{question}[^\n]*: $", asked.decode()):
+            asked += os.read(ours, 4096)
+        os.write(ours, answer.encode() + b"\n")
+    assert process.wait(PATIENCE) == 0
+    os.close(ours)
+    text = (site / "partners" / "foxtrot_labs.yaml").read_text()
+    assert 'title: "Foxtrot Labs"' in text
+    assert '{theirs: {isa: "12:5550100199", gs: "FOXTROT"}}' in text
+    assert "extends: templates/x12_supplier" in text
