@@ -39,7 +39,6 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
     sink = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    logging.getLogger("pyx12").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="maps-") as folder, contextlib.suppress(BrokenPipeError):
         reader = Reader(Path(folder))
         while (raw := _receive(sys.stdin.buffer)) is not None:
@@ -61,6 +60,7 @@ class Reader:
         import pyx12.map_if
         import pyx12.params
 
+        logging.getLogger("pyx12").setLevel(logging.CRITICAL + 1)  # it would log the values of messages
         pyx12.map_if.load_map_file = functools.cache(pyx12.map_if.load_map_file)  # it reads its map for every message
         self._folder = folder
         self._settings = pyx12.params.ParamsBase()

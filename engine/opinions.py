@@ -121,8 +121,10 @@ class Opinions:
     async def _ask(self, body: bytes) -> Answer:
         process = self._process
         if process is None or process.returncode is not None:
-            pipe = asyncio.subprocess.PIPE
-            process = await asyncio.create_subprocess_exec(*COMMAND, stdin=pipe, stdout=pipe, env=dict(self._environ))
+            pipe, none = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL  # another's words may hold values
+            process = await asyncio.create_subprocess_exec(
+                *COMMAND, stdin=pipe, stdout=pipe, stderr=none, env=dict(self._environ)
+            )
             self._process = process
         assert process.stdin is not None
         assert process.stdout is not None

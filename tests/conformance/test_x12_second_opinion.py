@@ -6,6 +6,9 @@ it differs, `opinion.KNOWN` says why; a difference that has no reason there is a
 
 from __future__ import annotations
 
+import struct
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -162,6 +165,14 @@ def test_no_value_of_a_message_is_told(reader: Reader) -> None:
         _, told = reader.opinion(copy.text, copy.release)
         assert told
         assert "SECRET" not in "".join(told)
+
+
+def test_the_process_that_asks_says_nothing_else() -> None:
+    raw = copy_of("850", [["BEG", "00", "SA", "PO-1", "", "20261121"], ["REF", "SECRETIVE"], ["ZZZ", "SECRET"]]).text
+    asked = struct.pack("!I", len(raw)) + raw.encode()
+    command = [sys.executable, "-m", "channels.second_opinion"]
+    ended = subprocess.run(command, input=asked * 2, capture_output=True, check=True)
+    assert (ended.stdout, ended.stderr) == ((struct.pack("!I", 2) + b"[]") * 2, b"")
 
 
 def test_every_set_has_its_map() -> None:
