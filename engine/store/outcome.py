@@ -39,7 +39,7 @@ def look_up(tx: Transaction, outcomes: Iterable[Outcome]) -> None:
     if replaced:
         for id, message, state in tx.con.execute(queries()["replaced_deliveries"], (json.dumps(replaced),)):
             tx.replaced[id] = message, state
-    gathered = [one.delivery for outcome in outcomes for new in outcome.messages for one in new.carries]
+    gathered = [id for outcome in outcomes if outcome.messages for id in _gathered(outcome)]
     if gathered:
         for id, message, state in tx.con.execute(queries()["replaced_deliveries"], (json.dumps(gathered),)):
             tx.gathered[id] = message if state == "gathering" else None
@@ -51,6 +51,11 @@ def look_up(tx: Transaction, outcomes: Iterable[Outcome]) -> None:
     again = [outcome.work.subject for outcome in outcomes if outcome.work.kind == "process" and outcome.work.step]
     if again:
         tx.states.update(tx.con.execute(queries()["message_states"], (json.dumps(again),)).fetchall())
+
+
+def _gathered(outcome: Outcome) -> list[int]:
+    """The deliveries that go in its messages with others."""
+    return [one.delivery for new in outcome.messages if new.carries for one in new.carries]
 
 
 def commit(tx: Transaction, outcomes: Sequence[Outcome], sending: Collection[int] = ()) -> list[Committed]:
@@ -72,8 +77,7 @@ def commit(tx: Transaction, outcomes: Sequence[Outcome], sending: Collection[int
 def _keep(tx: Transaction, outcome: Outcome) -> Committed:
     if outcome.known and any(tx.newest[type, number] != id for type, number, id in outcome.known):
         return Committed("conflict")
-    carried = [one.delivery for new in outcome.messages for one in new.carries]
-    if any(tx.gathered.get(id) is None for id in carried):
+    if tx.gathered and any(tx.gathered.get(id) is None for id in _gathered(outcome)):
         return Committed("conflict")
     if outcome.settles:
         if any(tx.settled.get(settle.id) != settle.was for settle in outcome.settles):
