@@ -26,12 +26,13 @@ def list_(form: str | None) -> None:
     """List the partners of the site: how far each has come, and what it exchanges."""
     from engine import wiring
     from engine.onboarding.certificate import read, standing
-    from engine.site.effective import fingerprint
+    from engine.site.effective import fingerprints
     from engine.site.source import unpack
 
     site, registry = wiring.load(), wiring.registry()
     source, root = unpack(site.snapshot), Path(site.root)
-    stands = {name: standing(read(root, name), fingerprint(source, name, registry)) for name in site.partners}
+    prints = fingerprints(source, site.partners, registry)
+    stands = {name: standing(read(root, name), told) for name, told in prints.items()}
     rows = [_row(one, stands[one.name]) for one in site.partners.values()]
     show(rows, form, ("name", "title", "status", "certificate", "documents", "connections", "owner"))
 

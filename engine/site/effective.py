@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -44,13 +44,22 @@ def partner_names(source: Source) -> list[str]:
     return [name for name, _, _ in source.named("partners")]
 
 
-def effective_tree(source: Source, name: str, registry: Registry, folder: str = "partners") -> Tree | None:
-    """The partner's whole tree; None when there is no such file, or it cannot be read as far as that."""
+def effective_tree(
+    source: Source, name: str, registry: Registry, folder: str = "partners", templates: Mapping[str, Tree] | None = None
+) -> Tree | None:
+    """The partner's whole tree; None when there is no such file, or it cannot be read as far as that.
+
+    templates: as `_templates` reads them, where many partners are asked for.
+    """
     found = Loading(Findings(), registry, {}, Path())
     own = _tree(source, f"{folder}/{name}.yaml")
-    templates = {f"templates/{one}": tree for one, path, _ in source.named("partners/templates")
-                 if (tree := _tree(source, path))}  # fmt: skip
-    return extend(own, templates, found) if own is not None and own.kind == "mapping" else None
+    known = _templates(source) if templates is None else templates
+    return extend(own, known, found) if own is not None and own.kind == "mapping" else None
+
+
+def _templates(source: Source) -> dict[str, Tree]:
+    found = {f"templates/{name}": _tree(source, path) for name, path, _ in source.named("partners/templates")}
+    return {name: tree for name, tree in found.items() if tree is not None}
 
 
 def settings(source: Source, name: str, registry: Registry) -> list[Setting]:
@@ -63,17 +72,26 @@ def settings(source: Source, name: str, registry: Registry) -> list[Setting]:
 
 
 def fingerprint(source: Source, name: str, registry: Registry) -> str:
+    """As `fingerprints`, of one partner."""
+    return fingerprints(source, [name], registry)[name]
+
+
+def fingerprints(source: Source, names: Collection[str], registry: Registry) -> dict[str, str]:
     """SHA-256 of all that decides what is said to a partner and how it is read: its effective configuration less what
     is for people, the mappings of its agreements with what they draw on, their guides, and its code tables.
 
-    Of another partner's file it holds nothing. Empty when there is no such partner.
+    Of another partner's file it holds nothing. Empty where there is no such partner.
     """
-    tree = effective_tree(source, name, registry)
+    mappings, templates = mapping_trees(source.files), _templates(source)
+    trees = {name: effective_tree(source, name, registry, templates=templates) for name in names}
+    return {name: _fingerprint(source, tree, mappings) for name, tree in trees.items()}
+
+
+def _fingerprint(source: Source, tree: Tree | None, mappings: Mapping[str, Any]) -> str:
     if tree is None or not isinstance(tree.value, dict):
         return ""
     plain: Any = tree.plain()
     told = {key: value for key, value in plain.items() if key not in _FOR_PEOPLE}
-    mappings = mapping_trees(source.files)
     used = sorted({word for path, word in _words(plain) if path[-1] == "mapping"})
     tables = sorted({word for path, word in _words(plain) if path[0] == "crosswalks" and path[-1] in {path[1], "use"}})
     guides = sorted({word for path, word in _words(plain) if path[-1] == "guide"})
