@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from engine import gathering, ids, logs, pipeline, portions
+from engine import answering, gathering, ids, logs, pipeline, portions
 from engine.crossing import Asks, Found, facts_of
 from engine.errors import Refused, Unavailable
 from engine.message import Key
@@ -104,10 +104,10 @@ class Deciding:
         if work.step.startswith("resend:"):
             return await self._plan_again(work, planner, now)
         if work.step == "answer:duplicate":
-            return pipeline.answer_again(work, await self._answers_before(work), planner, now=now)
+            return answering.answer_again(work, await self._answers_before(work), planner, now=now)
         if work.step.startswith("answer:"):
             whole = work if work.message.body else _with(work, await self._store.body(work.subject))
-            return pipeline.answer(whole, planner, now=now)._replace(work=work)
+            return answering.answer(whole, planner, now=now)._replace(work=work)
         if work.step.startswith(gathering.STEP):
             return await self._gather(work, planner, now)
         again = work.step == "replay"
@@ -126,7 +126,7 @@ class Deciding:
         documents = tuple(row for row in thread.documents if row.message == seq)
         return pipeline.Before(documents, _caused(thread, seq))
 
-    async def _answers_before(self, work: Work) -> list[pipeline.Sent]:
+    async def _answers_before(self, work: Work) -> list[answering.Sent]:
         """What the first of a duplicate's kind was answered; what is still on its way to the sender needs no repeat."""
         first = work.message.duplicate_of
         if first is None:
@@ -138,7 +138,7 @@ class Deciding:
         for seq, key in thread.keys:
             keys.setdefault(seq, []).append(key)
         return [
-            pipeline.Sent(row._replace(body=await self._store.body(row.seq)), tuple(keys.get(row.seq, ())))
+            answering.Sent(row._replace(body=await self._store.body(row.seq)), tuple(keys.get(row.seq, ())))
             for row in thread.messages
             if row.seq in told
         ]

@@ -32,7 +32,6 @@ UNREAD_RULE = "reply without agreement"
 
 _UNOPENED = Opened()
 _ADVICE = Route("advice", ApplicationAdvice.TYPE)  # no route leads to the one whose document it speaks of
-_CONFLICT = Refused("dup.conflict", "another message with the same control number came before")
 
 
 class Facts(NamedTuple):
@@ -79,13 +78,6 @@ class Before(NamedTuple):
 
 
 NOTHING = Before()
-
-
-class Sent(NamedTuple):
-    """A message of ours, with its bytes and keys."""
-
-    message: Message
-    keys: tuple[Key, ...]
 
 
 # --- read ------------------------------------------------------------------------------------------------------------
@@ -215,7 +207,7 @@ def plan(
             rules.extend(_plan_document(found, judged, draft, before))
     for answer in opened.answers:
         if not before.answered(answer.type):
-            _plan_answer(answer, draft)
+            plan_answer(answer, draft)
     draft.exceptions.extend(settlement.exceptions)
     return Outcome(
         work,
@@ -258,34 +250,6 @@ def plan_again(
         exceptions=tuple(draft.exceptions),
         site=planner.site.version,
     )
-
-
-def answer(work: Work, planner: Planner, *, now: int) -> Outcome:
-    """What is answered to a message that goes no further: one refused at the door, or in conflict with another."""
-    message, draft = work.message, Draft(work, planner, now)
-    partner = planner.site.partners.get(message.partner)
-    format = planner.format(message.format)
-    if partner is not None and format.answer is not None:
-        for refusal in refusals(message, planner) if work.step == "answer:refused" else [_CONFLICT]:
-            for told in format.answer(message.body, refusal):
-                _plan_answer(told, draft)
-    return _answered(draft)
-
-
-def answer_again(work: Work, before: Sequence[Sent], planner: Planner, *, now: int) -> Outcome:
-    """A duplicate is told what the first of its kind was told, in the same bytes. before: our answers to that one."""
-    draft = Draft(work, planner, now)
-    partner = planner.site.partners.get(work.message.partner)
-    for sent in before:
-        agreement = partner.outgoing_type(sent.message.type) if partner is not None else None
-        if agreement is not None:
-            draft.repeat(sent.message, sent.keys, agreement)
-    return _answered(draft)
-
-
-def _answered(draft: Draft) -> Outcome:
-    found = tuple(draft.messages), tuple(draft.exceptions)
-    return Outcome(draft.work, messages=found[0], exceptions=found[1], site=draft.planner.site.version)
 
 
 def _settle_receipt(receipt: Receipt, facts: Facts, draft: Draft, settlement: correlate.Settlement) -> None:
@@ -365,7 +329,7 @@ def _routed(document: Document, message: Message, planner: Planner) -> Plan:
     return planner.router.route(document, message.partner, test=test)
 
 
-def _plan_answer(answer: Answer, draft: Draft) -> None:
+def plan_answer(answer: Answer, draft: Draft) -> None:
     """Our acknowledgement (997, TA1) of what came in, where the partner's agreements ask for one."""
     partner = draft.planner.site.partners[draft.work.message.partner]
     agreement = partner.outgoing_type(answer.type)

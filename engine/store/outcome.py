@@ -6,27 +6,16 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from hashlib import sha256
 
-from engine.message import Delivery, Message, Slot, Template
+from engine.message import Delivery
 from engine.store import append
-from engine.store.contract import (
-    GATHERED,
-    Carried,
-    Committed,
-    Expectation,
-    NewDocument,
-    NewException,
-    NewMessage,
-    Outcome,
-    Settle,
-)
+from engine.store.contract import GATHERED, Committed, NewDocument, NewException, Outcome, Settle
 from engine.store.lanes import Item
-from engine.store.reading import STATES
+from engine.store.outbound import end_gathering, keep_outbound, move
 from engine.store.sql import queries
 from engine.store.transaction import Transaction
 
 _DONE = Committed("done")
 _ENDS = {"done": "delivered", "retry": "retrying", "dead": "dead"}  # what becomes of a delivery
-_TALLIES = {state: f"deliveries_{state}" for state in STATES}
 
 
 def look_up(tx: Transaction, outcomes: Iterable[Outcome]) -> None:
@@ -87,7 +76,7 @@ def _keep(tx: Transaction, outcome: Outcome) -> Committed:
     work = outcome.work
     seq = work.message.seq
     documents = _keep_documents(tx, seq, outcome.documents) if outcome.documents else []
-    made = [_keep_outbound(tx, seq, outcome.site, new, documents) for new in outcome.messages]
+    made = [keep_outbound(tx, seq, outcome.site, new, documents) for new in outcome.messages]
     if outcome.keys:
         tx.add_keys(seq, outcome.keys)
     if outcome.edges:
@@ -148,120 +137,6 @@ def _keep_exception(tx: Transaction, outcome: Outcome, problem: NewException, ma
     tx.add_exception(problem, message=work.message.seq, delivery=delivery, acknowledgement=awaited)
 
 
-def _filled(tx: Transaction, template: Template, numbers: dict[str, int]) -> bytes:
-    """numbers: those given to this message by counter; all slots of one counter in it get one control number."""
-    if len(template) == 1 and isinstance(template[0], bytes):
-        return template[0]
-    return b"".join([part if isinstance(part, bytes) else _number(tx, part, numbers) for part in template])
-
-
-def _text(tx: Transaction, template: Template, numbers: dict[str, int]) -> str:
-    return str(_filled(tx, template, numbers), "utf-8", "replace") if template else ""
-
-
-def _number(tx: Transaction, slot: Slot, numbers: dict[str, int]) -> bytes:
-    number = numbers.get(slot.counter)
-    if number is None:
-        number = numbers[slot.counter] = tx.control_number(slot.counter)
-    return str(number).zfill(slot.width).encode()
-
-
-def _keep_outbound(
-    tx: Transaction, source: int, site: str, new: NewMessage, documents: Sequence[int]
-) -> tuple[int, int]:
-    """Rows of one new message with its delivery: (message seq, delivery id). source: the message that causes it."""
-    numbers: dict[str, int] = {}
-    body, seq = _filled(tx, new.body, numbers), tx.next_id("messages")
-    message = Message(seq, "out", new.channel, new.destination, new.format, new.type,
-                      _text(tx, new.control_id, numbers), "", tx.now, len(body), sha256(body).digest(), body,
-                      "processed", None, site)  # fmt: skip
-    tx.add_message(message, dedup=None, lane="", priority=new.priority)
-    for kind, value, scope in new.keys:
-        tx.rows["add_keys"].append((_text(tx, value, numbers), kind, scope, seq))
-    if not new.carries:
-        tx.rows["add_edges"].append((source, seq, "causes"))
-    if new.replaces in tx.replaced:
-        _replace(tx, new.replaces, seq)
-    delivery = Delivery(tx.next_id("deliveries"), new.uid, seq, new.destination, new.connection, new.type, new.lane,
-                        new.state, 0, tx.now, False, dict(new.options))  # fmt: skip
-    _keep_delivery(tx, new, delivery, new.stored_document if new.document is None else documents[new.document])
-    if new.expect and new.state != "dead":
-        _expect(tx, new.expect, delivery.id, seq, new.destination, numbers)
-    if new.carries:
-        _end_gathering(tx, [_carry(tx, carried, new, seq, numbers) for carried in new.carries])
-    if new.state == "gathering":
-        lane, step = f"gather/{new.uid}", f"gather:{new.lane}"
-        tx.add_work("process", Item(tx.next_id("work"), lane, new.priority, tx.now, seq, step))
-    if new.state == "planned":
-        tx.add_work(
-            "deliver", Item(tx.next_id("work"), new.lane, new.priority, tx.now, delivery.id, "", message, delivery)
-        )
-    return seq, delivery.id
-
-
-def _replace(tx: Transaction, id: int, seq: int) -> None:
-    """Take back what a new message is sent instead of, unless it has arrived or is under way."""
-    message, state = tx.replaced[id]
-    tx.add("add_edges", (message, seq, "replay"))
-    if state in {"delivered", "sending", "replaced"}:
-        return
-    tx.replaced[id] = message, "replaced"
-    tx.add("set_delivery_states", (id, "replaced", 0, 0))
-    tx.tallies[_TALLIES[state]] -= 1
-    tx.tallies["deliveries_replaced"] += 1
-    tx.expect_nothing(id)
-    for (work,) in tx.con.execute(queries()["delivery_work"], (id,)).fetchall():
-        tx.finish_work("deliver", work)
-    if state == "gathering":
-        _end_gathering(tx, [message])
-
-
-def _keep_delivery(tx: Transaction, new: NewMessage, d: Delivery, document: int | None) -> None:
-    options = json.dumps(d.options, ensure_ascii=False) if d.options else ""
-    tx.rows["add_deliveries"].append((d.id, d.uid, d.message, document, new.replaces, d.destination, d.connection,
-                                      d.type, d.lane, new.priority, d.state, 0, d.created_at, 0, options))  # fmt: skip
-    tx.tallies[_TALLIES[d.state]] += 1
-
-
-def _carry(tx: Transaction, carried: Carried, new: NewMessage, seq: int, numbers: dict[str, int]) -> int:
-    """A delivery that waited goes in the message `seq`. Returns its own."""
-    message = tx.gathered[carried.delivery]
-    assert message is not None
-    tx.gathered[carried.delivery] = None
-    tx.rows["add_edges"].append((message, seq, "carried"))
-    _move(tx, carried.delivery, "gathering", new.state)
-    _expect(tx, carried.expect, carried.delivery, message, new.destination, numbers)
-    return message
-
-
-def _end_gathering(tx: Transaction, messages: Sequence[int]) -> None:
-    """Nobody needs to look after these again; who is about to, in this transaction or later, finds the work gone."""
-    for (work,) in tx.con.execute(queries()["gather_work"], (json.dumps(messages),)).fetchall():
-        tx.finish_work("process", work)
-    tx.flush()
-
-
-def _move(tx: Transaction, delivery: int, before: str, state: str, tried: int = 0, doubtful: int = 0) -> None:
-    tx.rows["set_delivery_states"].append((delivery, state, tried, doubtful))
-    tx.tallies[_TALLIES[before]] -= 1
-    tx.tallies[_TALLIES[state]] += 1
-
-
-def _expect(
-    tx: Transaction,
-    expect: Sequence[Expectation],
-    delivery: int,
-    message: int,
-    destination: str,
-    numbers: dict[str, int],
-) -> None:
-    for expected in expect:
-        row = (tx.next_id("acknowledgements"), delivery, message, destination, expected.kind,
-               _text(tx, expected.ref, numbers), "awaited", "", expected.within, 0, None, 0, None, tx.now)  # fmt: skip
-        tx.add("add_acknowledgements", row)
-        tx.tallies["awaited"] += 1
-
-
 # --- what becomes of the work itself ---
 def _process(tx: Transaction, outcome: Outcome) -> None:
     work = outcome.work
@@ -278,7 +153,7 @@ def _process(tx: Transaction, outcome: Outcome) -> None:
         tx.finish_work("process", work.id)
         return
     if work.step.startswith("gather:"):
-        _end_gathering(tx, [work.subject])
+        end_gathering(tx, [work.subject])
         return
     state = _state(outcome)
     warnings = json.dumps([*work.message.warnings, *outcome.warnings]) if outcome.warnings else None
@@ -318,7 +193,7 @@ def _deliver(tx: Transaction, outcome: Outcome) -> None:
     if attempt is not None:
         tried, doubtful = 1, int(attempt.outcome == "ambiguous")
         tx.rows["add_attempts"].append((delivery.id, delivery.attempts + 1, *attempt))
-    _move(tx, delivery.id, delivery.state, state, tried, doubtful)
+    move(tx, delivery.id, delivery.state, state, tried, doubtful)
     if delivery.lane.startswith(GATHERED):
         _end_carried(tx, outcome, delivery, state, tried, doubtful)
     if state == "retrying":
@@ -336,7 +211,7 @@ def _end_carried(tx: Transaction, outcome: Outcome, carrier: Delivery, state: st
     for id, before in tx.con.execute(queries()["carried_deliveries"], (carrier.message,)).fetchall():
         if outcome.attempt is not None:
             tx.rows["add_attempts"].append((id, carrier.attempts + 1, *outcome.attempt))
-        _move(tx, id, before, state, tried, doubtful)
+        move(tx, id, before, state, tried, doubtful)
         if state == "delivered":
             tx.await_acknowledgements(id, outcome.dues)
 
