@@ -28,7 +28,7 @@ from engine.site.load import load_site
 from engine.site.model import Site
 from engine.site.reference import site_root
 from engine.site.source import read_source, unpack
-from engine.store.contract import Store
+from engine.store.contract import Store, TakenOver
 
 _SWITCH = 0.0002  # seconds: the writer thread gets the interpreter back sooner from a busy loop
 
@@ -173,7 +173,18 @@ class Daemon:
         async def seed(asked: dict[str, Any]) -> dict[str, Any]:
             return await store.seed(asked["counters"], reason=asked["reason"], who=asked["who"])
 
-        known = {"status": status, "stop": stop, "reload": reload, "replay": replay, "resolve": resolve}
+        async def take_over(asked: dict[str, Any]) -> dict[str, Any]:
+            orders = [TakenOver.of(one) for one in asked["orders"]]
+            return {"kept": await store.take_over(orders, reason=asked["reason"], who=asked["who"])}
+
+        known = {
+            "take_over": take_over,
+            "status": status,
+            "stop": stop,
+            "reload": reload,
+            "replay": replay,
+            "resolve": resolve,
+        }
         return known | {"seed": seed}
 
 

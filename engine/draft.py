@@ -46,11 +46,7 @@ class Draft:
         self.exceptions.append(NewException(refusal.code, refusal.text, refusal.place, known))
 
     def keys_of(self, document: Document) -> list[Key]:
-        """What it can be found by. Numbers that its sender gives are told apart by whose they are."""
-        owner = document.numbered_by(self.work.message.partner)
-        return [
-            Key(kind, value, owner if kind in NUMBERED_BY_PARTNER else "") for kind, value in document.business_keys()
-        ]
+        return keys_of(document, self.work.message.partner)
 
     def keep(self, document: Document, place: str) -> int:
         """Returns the document's position in the outcome."""
@@ -153,6 +149,12 @@ class Draft:
             context |= problem.context
             found = NewException("delivery.render", text, problem.place, context, new_delivery=len(self.messages))
             self.exceptions.append(found)
+
+
+def keys_of(document: Document, partner: str) -> list[Key]:
+    """What it can be found by. Numbers that its sender gives are told apart by whose they are."""
+    owner = document.numbered_by(partner)
+    return [Key(kind, value, owner if kind in NUMBERED_BY_PARTNER else "") for kind, value in document.business_keys()]
 
 
 def words(document: Document) -> dict[str, str]:

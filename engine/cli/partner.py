@@ -152,13 +152,17 @@ def certify_(name: str, folder: Path | None, dry_run: bool, form: str | None) ->
 @click.argument("name")
 @click.option("--control-number", type=click.IntRange(1, 999_999_999), help="The first ISA13 to be given.")
 @click.option("--group-number", type=click.IntRange(1, 999_999_999), help="The first GS06 to be given.")
+@click.option(
+    "--open-orders", "opened", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE", help="Orders that another engine sent, as the ERP sends its own: answers to them are known then.",
+)  # fmt: skip
 @click.option("--override", is_flag=True, help="Without a certificate; needs --reason, and both are kept.")
 @click.option("--reason", default="", help="Why an override is right.")
 @click.option("--back", is_flag=True, help="The other way: to `testing`, or `draft` where it has no test block.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be changed.")
 def go_live_(
-    name: str, control_number: int | None, group_number: int | None, override: bool, reason: str, back: bool,
-    dry_run: bool,
+    name: str, control_number: int | None, group_number: int | None, opened: tuple[Path, ...], override: bool,
+    reason: str, back: bool, dry_run: bool,
 ) -> None:  # fmt: skip
     """Set a certified partner live, its control numbers going on from where another engine's ended."""
     from engine.cli.partner_live import go_back, go_live
@@ -168,7 +172,8 @@ def go_live_(
     if override and not reason.strip():
         raise click.UsageError("--override needs --reason: why it may go live without a certificate")
     numbers = {kind: number for kind, number in (("isa", control_number), ("gs", group_number)) if number}
-    sys.exit(go_live(name, numbers, override, reason.strip(), dry_run))
+    orders = {str(path): path.read_bytes() for path in opened}
+    sys.exit(go_live(name, numbers, orders, override=override, reason=reason.strip(), dry_run=dry_run))
 
 
 @partner.command("infer")

@@ -13,8 +13,13 @@ from engine.cli.output import talk
 from engine.cli.partner import site_files
 
 
-def go_live(name: str, numbers: dict[str, int], override: bool, reason: str, dry_run: bool) -> int:
-    """numbers: by the kind of counter (`isa`, `gs`), the first number that is to be given. Returns the exit code."""
+def go_live(
+    name: str, numbers: dict[str, int], files: dict[str, bytes], *, override: bool, reason: str, dry_run: bool
+) -> int:
+    """numbers: by the kind of counter (`isa`, `gs`), the first number that is to be given. files: of open orders.
+
+    Returns the exit code.
+    """
     from engine import wiring
     from engine.cli.check import print_found
     from engine.onboarding import certificate
@@ -34,16 +39,27 @@ def go_live(name: str, numbers: dict[str, int], override: bool, reason: str, dry
         talk(f"{name} may not go live: {_WHY[stands]}\nnext: hilum partner certify {name}, or --override --reason TEXT")
         return 4
     counters = _counters(site, name, registry, numbers)
+    orders = _orders(site, name, registry, files)
+    if orders is None:
+        talk(f"{name} stays as it is")
+        return 1
     if dry_run:
         talk(f"would set {name} live ({stands if stands in certificate.MAY_GO_LIVE else 'by override'})")
         for counter, number in counters.items():
             talk(f"would give {number} as the next number of {counter}")
+        if files:
+            talk(f"would take over {len(orders)} open orders")
         return 0
     if stands not in certificate.MAY_GO_LIVE:
         given = {"at": f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}", "who": getpass.getuser(), "reason": reason}
         certificate.write(root, kept._replace(overrides=(*kept.overrides, {**given, "fingerprint": now})))
     if counters:
         _seed(counters, f"{name} goes live")
+    if orders:
+        from engine.cli.reading import act
+
+        told = act("take_over", orders=orders, reason=f"{name} goes live")
+        talk(f"took over {told['kept']} open orders; {len(orders) - told['kept']} were known before")
     path = root / "partners" / f"{name}.yaml"
     certificate.keep(path, with_status(path.read_bytes(), "live"))
     click.echo(f"{name}\tlive\t{stands if stands in certificate.MAY_GO_LIVE else 'override'}")
@@ -79,6 +95,22 @@ _WHY = {
     "stale": "its certificate is for another configuration, mapping, guide or code table than it has now",
     "failed": "rules did not hold when it was certified",
 }
+
+
+def _orders(site: Any, name: str, registry: Any, files: dict[str, bytes]) -> list[Any] | None:
+    """What the files hold for the partner; None when one of them cannot be read whole, which has been told."""
+    from engine import ids
+    from engine.onboarding.takeover import read_orders
+
+    orders: list[Any] = []
+    wrong = False
+    for file, raw in files.items():
+        mine, others, problems = read_orders(raw, site, name, registry.format, ids.new_id, ids.now())
+        for problem in problems:
+            talk(f"error[{problem.code}]: {problem.text}\n  --> {file}: {problem.place}")
+        talk(f"{file}: {len(mine)} open orders for {name}, {others} for others")
+        orders, wrong = orders + mine, wrong or bool(problems)
+    return None if wrong else orders
 
 
 def _counters(site: Any, name: str, registry: Any, numbers: dict[str, int]) -> dict[str, int]:

@@ -74,6 +74,9 @@ async def _act_alone(do: str, **fields: Any) -> Any:
     try:
         if do == "seed":
             return await store.seed(fields["counters"], reason=fields["reason"], who=getpass.getuser())
+        if do == "take_over":
+            orders = fields["orders"]
+            return {"kept": await store.take_over(orders, reason=fields["reason"], who=getpass.getuser())}
         verb = {"replay": worklist.replay, "resolve": worklist.resolve}[do]
         return await verb(store, fields.pop("names"), who=getpass.getuser(), **fields)
     finally:

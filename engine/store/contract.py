@@ -226,6 +226,28 @@ class Outcome(NamedTuple):
     dues: tuple[tuple[str, int], ...] = ()
 
 
+class TakenOver(NamedTuple):
+    """A document that another engine sent to a partner. keys: what it can be found by. uid: of its delivery.
+
+    Plain data, which may come from another process as lists.
+    """
+
+    document: NewDocument
+    partner: str
+    connection: str
+    format: str
+    type: str
+    uid: str
+    keys: tuple[Key, ...]
+
+    @classmethod
+    def of(cls, told: Sequence[Any]) -> TakenOver:
+        """From lists, as JSON has them."""
+        document, partner, connection, format, type, uid, keys = told
+        known = tuple(Key(*key) for key in keys)
+        return cls(NewDocument(*document), partner, connection, format, type, uid, known)
+
+
 class Committed(NamedTuple):
     """status: done, or conflict: something in `settles` or `known` changed meanwhile, and nothing of it was kept."""
 
@@ -357,6 +379,11 @@ class Store(StoreReader, Protocol):
         duplicate. resend: the documents of these deliveries are rendered anew (process work of the message that caused
         the delivery, step `resend:<delivery id>`).
         """
+        ...
+
+    async def take_over(self, orders: Sequence[TakenOver], *, reason: str, who: str) -> int:
+        """Keep documents that another engine sent before us as sent: what answers them finds them. Those that are known
+        as sent already are left alone; returns how many were kept. Keeps who and why."""
         ...
 
     async def seed(self, counters: Mapping[str, int], *, reason: str, who: str) -> dict[str, int]:

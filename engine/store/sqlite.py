@@ -14,7 +14,7 @@ from typing import IO, Any
 from engine.errors import Unavailable
 from engine.store import acting, outcome
 from engine.store.claims import Claims
-from engine.store.contract import MANY, Appended, Committed, Incoming, Outcome, Work
+from engine.store.contract import MANY, Appended, Committed, Incoming, Outcome, TakenOver, Work
 from engine.store.reader import Reader, open_reader
 from engine.store.sql import connect_writer, migrate
 from engine.store.transaction import Transaction
@@ -168,6 +168,10 @@ class SqliteStore(Reader):
         wanted = acting.Replay(messages, deliveries, resend, reason, who)
         queued: int = await self._put(run=lambda tx: acting.replay(tx, wanted), alone=True)
         return queued
+
+    async def take_over(self, orders: Sequence[TakenOver], *, reason: str, who: str) -> int:
+        kept: int = await self._put(run=lambda tx: acting.take_over(tx, orders, reason, who), alone=True)
+        return kept
 
     async def seed(self, counters: Mapping[str, int], *, reason: str, who: str) -> dict[str, int]:
         given: dict[str, int] = await self._put(run=lambda tx: acting.seed(tx, counters, reason, who), alone=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import Refused
-from engine.store.contract import NewException, Outcome, Store
+from engine.message import Key
+from engine.store.contract import NewDocument, NewException, Outcome, Store, TakenOver
+from engine.store.records import DocumentNeed
 from tests.conformance.stores_kit import Make, on
 from tests.store_kit import (
     HOUR,
@@ -14,6 +16,7 @@ from tests.store_kit import (
     accept_orders,
     claim,
     commit,
+    conserved,
     dead,
     delivered,
     failed,
@@ -166,5 +169,27 @@ def test_control_numbers_go_on_from_where_a_person_says_and_never_back(make: Mak
         await store.seed({ISA.counter: 5002}, reason="the very next", who="ann")
         (third,) = await accept_orders(store, 3)
         assert third.message.control_id == "000005002"
+
+    on(make, test)
+
+
+def test_what_another_engine_sent_is_known_as_sent_once(make: Make) -> None:
+    async def test(store: Store, _: Clock) -> None:
+        number = "4501"
+        told = NewDocument("purchase_order", number, "1 line", "{}")
+        one = TakenOver(told, "acme", "acme", "x12", "850", "uid-old", (Key("purchase_order", number),))
+        need = DocumentNeed("purchase_order", number, "acme")
+        assert await store.take_over([one], reason="taken over", who="ann") == 1
+        assert await store.take_over([one._replace(uid="uid-again")], reason="once more", who="ann") == 0
+        ((known,),) = await store.known([need])
+        assert (known.body, known.delivery is not None) == ("{}", True)
+        delivery = await store.delivery("uid-old")
+        assert delivery is not None
+        assert (delivery.delivery.state, delivery.attempts) == ("delivered", ())
+        assert await store.pull("deliver", 10) == []  # nothing is sent
+        found = await store.seqs(number)
+        assert [await store.body(seq) for seq, _ in found] == [b""]
+        assert conserved(await store.ledger())
+        assert (await store.stats())["deliveries"]["delivered"] == 1
 
     on(make, test)

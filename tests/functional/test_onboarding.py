@@ -447,3 +447,56 @@ def test_a_terminal_is_asked_for_what_no_option_says(tmp_path: Path) -> None:
     assert 'title: "Foxtrot Labs"' in text
     assert '{theirs: {isa: "12:5550100199", gs: "FOXTROT"}}' in text
     assert "extends: templates/x12_supplier" in text
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_day_one_answers_find_the_orders_of_the_engine_before(tmp_path: Path, running: bool) -> None:
+    with scene(tmp_path, site=copy_site(tmp_path / "site")) as stage:
+        if running:
+            stage.start()
+        new(stage)
+        stage.verb("partner", "certify", "delta_medical")
+        (tmp_path / "open.json").write_bytes(order("4501777020", "DELTA", unit="BX"))
+        (tmp_path / "acme.json").write_bytes(order("4501777021", "ACME", unit="BX"))
+        live = ("partner", "go-live", "delta_medical", "--open-orders", str(tmp_path / "open.json"),
+                "--open-orders", str(tmp_path / "acme.json"))  # fmt: skip
+        assert "would take over 1 open orders" in stage.verb(*live, "--dry-run").stderr
+        told = stage.hilum(*live).stderr
+        assert "took over 1 open orders; 0 were known before" in told
+        assert "acme.json: 0 open orders for delta_medical, 1 for others" in told
+        assert "took over 0 open orders; 1 were known before" in stage.hilum(*live).stderr
+        if running:
+            stage.hilum("reload")
+        else:
+            stage.start()
+        erp = Erp()
+        erp.orders |= {
+            number: {"number": number, "lines": [{"number": "1"}]} for number in ("4501777020", "4501777099")
+        }
+        with played(stage, erp=erp):
+            stage.until(stage.inbox("delta_medical").exists, "the exchange folder")
+            for position, number in enumerate(("4501777020", "4501777099"), 1):
+                raw = ANSWER.replace("*01*081234567      *", "*14*0812345990001  *").replace("4501999002", number)
+                raw = raw.replace("PR*081234567", "PR*DELTA").replace("000000502", f"{position:09d}")
+                raw = raw.replace("ASX-2201-L", "DM-100")
+                stage.put("delta_medical", f"{number}.edi", raw.encode())
+            stage.until(done(erp, 1), "the answer in the ERP")
+            stage.until(lambda: len(list(stage.inbox("delta_medical").glob(".done/*"))) == 2, "both taken")
+            stage.settled()
+        # The one is known, though it was never sent from here; the other is nobody's.
+        (held,) = json.loads(stage.verb("exceptions", "--json").stdout)
+        assert (held["code"], held["context"]["number"]) == ("ack.unknown", "4501777099")
+        assert "4501777020" in stage.hilum("trace", "4501777020").stdout
+        assert list(stage.outbox("delta_medical").glob("850-*")) == []
+
+
+def test_open_orders_that_cannot_be_read_keep_the_partner_as_it_is(tmp_path: Path) -> None:
+    with scene(tmp_path, site=copy_site(tmp_path / "site")) as stage:
+        new(stage)
+        stage.verb("partner", "certify", "delta_medical")
+        wrong = {"broken": (b"{", "json."), "supplier": (order("4501777020", "NOBODY"), "map.miss")}
+        for name, (raw, code) in wrong.items():
+            (tmp_path / name).write_bytes(raw)
+            told = stage.verb("partner", "go-live", "delta_medical", "--open-orders", str(tmp_path / name), code=1)
+            assert code in told.stderr
+        assert standing(stage)["status"] == "draft"
