@@ -40,19 +40,18 @@ def _order(stage: Scene, number: int) -> None:
     stage.until(lambda: len(_taken(stage)) == number, "another 850")
 
 
-def _taken(stage: Scene) -> list[Path]:
-    """As a supplier does: each file is moved away once it is read."""
+def _taken(stage: Scene) -> list[str]:
+    """What the supplier has read, as it does: each file is moved away. One that a kill had sent again is the same."""
     taken = stage.outbox("acme_surgical") / ".taken"
     taken.mkdir(parents=True, exist_ok=True)
     for path in stage.outbox("acme_surgical").glob("850-*.edi"):
-        path.rename(taken / f"{len([*taken.iterdir()]):02}")
-    return sorted(taken.iterdir())
+        path.rename(taken / f"{len([*taken.iterdir()]):03}")
+    return [*dict.fromkeys(path.read_text() for path in sorted(taken.iterdir()))]
 
 
 def _numbers(stage: Scene) -> list[tuple[str, str]]:
     """ISA13 and GS06 of what the supplier took, in order."""
-    texts = [path.read_text() for path in _taken(stage)]
-    return [(text.split("*")[13], *re.findall(r"~GS(?:\*[^*]*){5}\*(\d+)\*", text)) for text in texts]
+    return [(text.split("*")[13], *re.findall(r"~GS(?:\*[^*]*){5}\*(\d+)\*", text)) for text in _taken(stage)]
 
 
 def _kill(stage: Scene) -> None:
