@@ -23,20 +23,26 @@ class AdviceError(Record):
 
 
 class Verdict(Record):
-    """What is said of one document. number: its own. group, control: the numbers of the envelope it was in."""
+    """What is said of one document. kind: what its number is a number of; of: what the document is, where that is told.
+    group, control: the numbers of the envelope it was in."""
 
     status: Literal["accepted", "accepted_with_errors", "refused"]
     kind: AdviceKind
     number: Number
+    of: AdviceKind | None = None
     purchase_order: Number | None = None
     group: Number | None = None
     control: Number | None = None
-    set: Code | None = None
     errors: tuple[AdviceError, ...] = ()
+
+    @property
+    def document(self) -> str:
+        """The type of the document it speaks of."""
+        return self.of or self.kind
 
     def spoken(self) -> str:
         why = "; ".join(filter(None, (error.text or f"code {error.code}" for error in self.errors[:3])))
-        return f"{self.kind.replace('_', ' ')} {self.number} {_WORDS[self.status]}" + (f": {why}" if why else "")
+        return f"{self.document.replace('_', ' ')} {self.number} {_WORDS[self.status]}" + (f": {why}" if why else "")
 
 
 class ApplicationAdvice(Document):
@@ -48,6 +54,7 @@ class ApplicationAdvice(Document):
         return ()
 
     number: Number
+    purpose: Literal["original", "response"] = "response"
     advised_on: Date
     verdicts: tuple[Verdict, ...]
 
@@ -56,7 +63,7 @@ class ApplicationAdvice(Document):
         return self.number
 
     def business_keys(self) -> tuple[tuple[str, str], ...]:
-        keys = [(_KINDS[one.kind], one.number) for one in self.verdicts if one.kind in _KINDS]
+        keys = [(_KINDS[one.document], one.number) for one in self.verdicts if one.document in _KINDS]
         orders = [("purchase_order", one.purchase_order) for one in self.verdicts if one.purchase_order]
         return ((self.TYPE, self.number), *keys, *orders)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from fractions import Fraction
 from typing import ClassVar, Literal
 
 from canonical.money import PriceBasis
@@ -11,9 +10,9 @@ from canonical.types import Amount, Code, Date, Document, Identifier, Item, Numb
 
 
 class CatalogPrice(Record):
-    """quantity, unit: of how much it is the price, where that is told."""
+    """kind: contract, list, catalog ..., or the sender's own code. quantity, unit: of how much it is the price."""
 
-    kind: Literal["contract", "list", "catalog", "net", "promotion", "estimated"]
+    kind: Code
     price: Amount
     basis: PriceBasis | None = None
     quantity: Amount | None = None
@@ -23,8 +22,8 @@ class CatalogPrice(Record):
     contract: Number | None = None
 
 
-class Package(Record):
-    """One level of the packaging: `quantity` of the level before it, the first of the item's own unit."""
+class PackageLevel(Record):
+    """One level of the packaging. What its quantity counts, smaller packages or single units, differs by supplier."""
 
     id: Identifier
     unit: Code
@@ -43,16 +42,7 @@ class CatalogItem(Record):
     expires_on: Date | None = None
     contract: Number | None = None
     prices: tuple[CatalogPrice, ...] = ()
-    packages: tuple[Package, ...] = ()
-
-    def in_base_units(self) -> dict[str, Fraction]:
-        """How many of the smallest unit each package holds, exactly."""
-        held: dict[str, Fraction] = {}
-        inner = Fraction(1)
-        for package in self.packages:
-            inner *= Fraction(package.quantity)
-            held[package.unit] = inner
-        return held
+    packages: tuple[PackageLevel, ...] = ()
 
 
 class PriceCatalog(Document):
@@ -61,7 +51,7 @@ class PriceCatalog(Document):
     number: Number
     version: Number | None = None
     revision: Number | None = None
-    kind: Literal["price_list", "price_change", "resale", "catalog", "contract"] = "price_list"
+    kind: Code = "catalog"
     purpose: Literal["original", "change", "replace", "cancellation"] | None = None
     description: Text | None = None
     currency: Code | None = None

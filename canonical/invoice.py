@@ -58,7 +58,6 @@ class Invoice(Document):
     vendor_order: Number | None = None
     bill_of_lading: Number | None = None
     currency: Code | None = None
-    carrier: Code | None = None
     note: Text | None = None
     parties: tuple[Party, ...] = ()
     terms: tuple[Terms, ...] = ()

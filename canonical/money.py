@@ -45,6 +45,7 @@ class Adjustment(Record):
     code: Code | None = None
     amount: Amount | None = None
     percent: Amount | None = None
+    percent_of: Code | None = None
     rate: Amount | None = None
     quantity: Quantity | None = None
     method: Literal["bill_back", "off_invoice", "paid_by_vendor", "paid_by_customer"] | None = None

@@ -90,12 +90,13 @@ class LineAnswer(Record):
 
 
 class AcknowledgedLine(Record):
-    """quantity, price: what the supplier says was ordered, and its price. change: what an 865 says became of a line."""
+    """quantity, price: what was ordered, as the supplier says. change, left: what an 865 says became of it."""
 
     number: Number | None = None
     change: LineChange | None = None
     item: Item | None = None
     quantity: Quantity | None = None
+    left: Amount | None = None
     price: Amount | None = None
     price_basis: PriceBasis | None = None
     answers: tuple[LineAnswer, ...] = ()

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from canonical.types import Amount, Code, Date, Document, Number, Party, Problem, Record, Text
 
-PaymentMethod = Literal["ach", "check", "wire", "card", "non_payment"]
+PaymentMethod = Literal["ach", "check", "wire", "non_payment"]
 
 
 class Deduction(Record):
@@ -15,7 +15,6 @@ class Deduction(Record):
 
     amount: Amount
     reason: Code
-    reference: Number | None = None
 
 
 class Remittance(Record):

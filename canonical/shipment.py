@@ -10,7 +10,7 @@ from canonical.identifiers import Malformed, parse_sscc
 from canonical.order import LineStatus
 from canonical.types import Amount, Code, Date, Document, Item, Number, Party, Problem, Quantity, Record, Text
 
-MarkScheme = Literal["sscc", "carrier", "shipper_case", "shipper", "pallet", "upc_container"]
+MarkScheme = Literal["sscc", "carrier", "shipper_case", "shipper", "pallet", "upc_container", "udi"]
 
 
 class Mark(Record):
@@ -20,10 +20,20 @@ class Mark(Record):
     value: Code
 
 
+class Package(Record):
+    """packages: how many of it, where its kind is told."""
+
+    marks: tuple[Mark, ...] = ()
+    packaging: Code | None = None
+    packages: Amount | None = None
+    weight: Quantity | None = None
+
+
 class ShippedItem(Record):
     """One lot of one line: a line that went in several lots or packages is several of these.
 
-    line: the order's own. to_date: shipped so far, this included, in the unit of `shipped`.
+    line: the order's own. to_date: shipped so far, this included, in the unit of `shipped`. serial: of the one item;
+    serials: of several. packs: those that the item is spread over, where its sender tells them below it.
     """
 
     line: Number | None = None
@@ -33,22 +43,21 @@ class ShippedItem(Record):
     ordered: Quantity | None = None
     status: LineStatus | None = None
     lot: Code | None = None
+    serial: Code | None = None
     serials: tuple[Code, ...] = ()
     expires_on: Date | None = None
     made_on: Date | None = None
+    marks: tuple[Mark, ...] = ()
+    packs: tuple[Package, ...] = ()
 
 
-class Pack(Record):
+class Pack(Package):
     """A carton or other package with what is in it."""
 
-    marks: tuple[Mark, ...] = ()
-    packaging: Code | None = None
-    weight: Quantity | None = None
     items: tuple[ShippedItem, ...] = ()
 
 
-class Pallet(Record):
-    marks: tuple[Mark, ...] = ()
+class Pallet(Package):
     packs: tuple[Pack, ...] = ()
     items: tuple[ShippedItem, ...] = ()
 
@@ -126,7 +135,7 @@ class ShipNotice(Document):
             keys += [("sscc", sscc) for _, sscc in _ssccs(order)]
             for _, item in order.all_items():
                 keys += [("lot", item.lot)] if item.lot else []
-                keys += [("serial", serial) for serial in item.serials]
+                keys += [("serial", serial) for serial in (item.serial, *item.serials) if serial]
         return tuple(dict.fromkeys(keys))
 
     def problems(self) -> tuple[Problem, ...]:
@@ -150,7 +159,10 @@ class ShipNotice(Document):
 
     def summary(self) -> str:
         items = [item for order in self.orders for _, item in order.all_items()]
-        short = [item for item in items if item.ordered is not None and _is_short(item, item.ordered)]
+        last = {
+            item.line or id(item): item for item in items
+        }  # of a line in several lots, the last tells how it stands
+        short = [item for item in last.values() if item.ordered is not None and _is_short(item, item.ordered)]
         told = f"  {len(short)} short" if short else ""
         count = f"{len(items)} item{'s' if len(items) != 1 else ''}"
         orders = ", ".join(number for _, number in self.concerns()[:3])

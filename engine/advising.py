@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, get_args
 
-from canonical import ApplicationAdvice
+from canonical import ApplicationAdvice, OrderChange
 from canonical.advice import AdviceKind, Verdict
 from engine.business import Known, Read, sent
 from engine.correlate import OPEN, Settlement
@@ -30,7 +30,13 @@ _OTHER_REASON: Final = "024"
 def needs(advice: ApplicationAdvice, partner: str) -> Iterator[AwaitedNeed]:
     """What may be awaited for the documents that an advice speaks of."""
     for verdict in advice.verdicts:
-        yield from (AwaitedNeed(partner, kind, verdict.number) for kind in _ANSWERS)
+        yield from _needs(verdict, partner)
+
+
+def _needs(verdict: Verdict, partner: str) -> list[AwaitedNeed]:
+    """What speaks of an order's change seldom says which: all of them (`4501/1`)."""
+    below = verdict.document == OrderChange.TYPE
+    return [AwaitedNeed(partner, kind, verdict.number, below) for kind in _ANSWERS]
 
 
 def settle(
@@ -44,8 +50,8 @@ def settle(
     """A refusal ends all that is awaited for a document; an acceptance settles the advice that was."""
     result = Settlement()
     for verdict in advice.verdicts:
-        rows = [row for kind in _ANSWERS for row in awaited.get(AwaitedNeed(partner, kind, verdict.number), ())]
-        documents = known.get(DocumentNeed(verdict.kind, verdict.number, partner), ())
+        rows = [row for need in _needs(verdict, partner) for row in awaited.get(need, ())]
+        documents = known.get(DocumentNeed(verdict.document, verdict.number, partner), ())
         result.add(_settled(verdict, rows, sent(documents), by, partner))
     return result
 
@@ -92,7 +98,7 @@ def advice(found: Read, refusals: Sequence[Refused], number: str, on: dt.date) -
         "status": "refused",
         "kind": kind,
         "number": document.reference,
-        "set": found.agreement.type,
+        "of": kind,
         "errors": [_error(refusal) for refusal in refusals],
     }
     orders = [order for _, order in document.concerns()]

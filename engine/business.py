@@ -56,8 +56,8 @@ def lookups(found: Read) -> Iterator[DocumentNeed]:
         yield DocumentNeed(document.TYPE, document.reference, partner)
     if isinstance(document, ApplicationAdvice):
         for verdict in document.verdicts:
-            if verdict.kind in DOCUMENTS:
-                yield DocumentNeed(verdict.kind, verdict.number, partner)
+            if verdict.document in DOCUMENTS:
+                yield DocumentNeed(verdict.document, verdict.number, partner)
 
 
 def judge(found: Read, known: Known, earlier: Sequence[Document], *, seq: int) -> Judged:

@@ -28,8 +28,8 @@ from engine.site.source import Source
 # (reached, in words); None where a kind cannot be tried without sending.
 Probe = Callable[[ConnectionConfig], tuple[bool, str] | None]
 _SIDES: Final = {"test": "testing", "live": "live"}
-# What only the store knows: a sample may well answer an order that was never sent from here.
-_UNKNOWN: Final = frozenset({"ack.unknown"})
+# What only the store knows, and what a partner may well say: a sample answers orders that were never sent from here.
+_UNKNOWN: Final = frozenset({"ack.unknown", "advice.refused"})
 _OWN_SET: Final = re.compile(rb"ST.997.*?(?=SE.)", re.DOTALL)
 
 
@@ -173,7 +173,7 @@ class Trial:
         return next((a.format for a in site.partners[self.name].agreements if a.format), "x12")
 
     def _taken(self, site: Site, name: str, raw: bytes, type: str = "") -> Iterator[Verdict]:
-        desk = Desk(site, self.name, self.registry.format, self.now)
+        desk = Desk(site, self.name, self.registry.format, self.now, believes=True)
         for heard in desk.hear(raw, type):
             yield from _received(name, heard)
 

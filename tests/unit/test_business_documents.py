@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -209,10 +208,9 @@ def test_a_payment_is_what_it_pays() -> None:
     assert told(Payment.from_fields({**fields, "remittances": paid}).problems()) == [("match.totals", "/amount")]
 
 
-def test_packages_hold_packages() -> None:
+def test_a_price_is_not_below_zero() -> None:
     box = {"id": {"scheme": "gtin", "value": "10614141000415"}, "unit": "BX", "quantity": "100"}
     case = {"id": {"scheme": "gtin", "value": "20614141000412"}, "unit": "CA", "quantity": "10"}
     item = {"item": {}, "prices": [{"kind": "contract", "price": "-1"}], "packages": [box, case]}
     catalog = PriceCatalog.from_fields({"number": "CAT-1", "items": [item]})
-    assert catalog.items[0].in_base_units() == {"BX": Decimal(100), "CA": Decimal(1000)}
     assert told(catalog.problems()) == [("map.document", "/items/0/prices/0/price")]

@@ -6,9 +6,11 @@ A real worker process over the reference site.
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import sys
 import time
+import zipfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -121,7 +123,8 @@ def test_the_worker_asks_the_very_tables_of_its_parent(tmp_path: Path, monkeypat
     monkeypatch.setattr("engine.site.source.LARGE", 0)
     environ = {**ENVIRON, "HILUM_HOME": str(tmp_path)}
     site = wiring.load(environ, keep=True)
-    assert b"BX" not in site.snapshot
+    with zipfile.ZipFile(io.BytesIO(site.snapshot)) as kept:
+        assert b"BX" not in kept.read("config/crosswalks/ehr_units.csv")
 
     async def test(hands: Workers) -> None:
         works = await received(site, 12)

@@ -48,7 +48,7 @@ class Findings:
         if group.kind == ACKNOWLEDGEMENTS:
             _take_receipts(one, body, place, rejected, self)
         else:
-            _take_part(one, place, rejected, self)
+            _take_part(one, place, rejected, group.control, self)
 
     def take_group(self, group: GroupVerdict, position: int) -> None:
         """With the verdicts on all of its sets."""
@@ -89,7 +89,7 @@ def _group_refusal(verdict: GroupVerdict, position: int) -> Refused | None:
     return Refused(code, f"the functional group is refused: {told}", place=place, hint=hint, status=verdict.codes[0])
 
 
-def _take_part(one: SetVerdict, place: str, rejected: Refused | None, findings: Findings) -> None:
+def _take_part(one: SetVerdict, place: str, rejected: Refused | None, group: str, findings: Findings) -> None:
     refusals = () if one.accepted else (refusal(one, place),)
     if rejected is not None and (one.accepted or rejected.code != "x12.group"):
         refusals = (rejected,)
@@ -97,7 +97,7 @@ def _take_part(one: SetVerdict, place: str, rejected: Refused | None, findings: 
         findings.warnings += tolerated_places(one, place)
     if not refusals and (broken := _broken_levels(one.root, place)):
         refusals = (broken,)
-    findings.parts.append(Part(one.id, one.root, place, one.control, refusals))
+    findings.parts.append(Part(one.id, one.root, place, one.control, refusals, group))
     if refusals or one.root is None:
         return
     wrong, element = wrong_total(one.root, one.counted)

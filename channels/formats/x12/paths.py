@@ -26,6 +26,7 @@ from channels.formats.x12.access import (
     pair_putter,
     putter,
     reader,
+    write,
 )
 from channels.formats.x12.gather import Record, Spot, gatherer
 from channels.formats.x12.grammar import Element, Place, TransactionSet
@@ -35,7 +36,7 @@ from channels.formats.x12.levels import HL, LevelledSet, tree_of
 from channels.formats.x12.path_words import FIELD, LOOP, check_position, definition_of, nearest, read_conditions, spell
 from channels.formats.x12.separators import Elements, simple_values
 from channels.formats.x12.tree import Group
-from engine.plugin import Field, Loop, PathError, Want
+from engine.plugin import Field, Loop, PathError, Scope, Want
 
 _PAIR: Final = re.compile(r"([A-Z][A-Z0-9]{1,2})\[\*=([A-Z0-9]{2})\]")
 
@@ -45,6 +46,7 @@ _QUALIFIER: Final = 3
 
 # Data elements 235 and 234: what a product id is, and the id itself.
 _PRODUCT_QUALIFIER: Final = "235"
+_ASSIGNED_NUMBER: Final = "554"  # which of its kind something is (ENT01, LX01)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,46 @@ class X12Loop:
         chosen = opener(self.nodes(node)[position])
         number = next(n for n, group in enumerate(node.groups(self.at), 1) if opener(group) is chosen)
         return f"{self.at.segment.id}[{number}]"
+
+
+@dataclass(frozen=True, slots=True)
+class NestedLoop:
+    """The occurrences of a loop in all occurrences of another: `ENT/RMR`. In writing, all go into the last of these."""
+
+    around: Loop
+    inner: Loop
+
+    @property
+    def path(self) -> str:
+        return f"{self.around.path}/{self.inner.path}"
+
+    @property
+    def scope(self) -> Scope:
+        return self.inner.scope
+
+    def nodes(self, node: Group) -> Sequence[Group]:
+        return [found for outer in self.around.nodes(node) for found in self.inner.nodes(outer)]
+
+    def new(self, node: Group) -> Group:
+        known = self.around.nodes(node)
+        made: Group = self.inner.new(known[-1] if known else self._numbered(self.around.new(node)))
+        return made
+
+    def place(self, node: Group, position: int) -> str:
+        for number, outer in enumerate(self.around.nodes(node)):
+            count = len(self.inner.nodes(outer))
+            if position < count:
+                return f"{self.around.place(node, number)}/{self.inner.place(outer, position)}"
+            position -= count
+        raise IndexError(position)
+
+    @staticmethod
+    def _numbered(outer: Group) -> Group:
+        """A loop that says nothing of its own still says which it is."""
+        first = outer.loop.places[0].segment.slots[0].of
+        if getattr(first, "number", "") == _ASSIGNED_NUMBER:
+            write(opener(outer), 1, 0, "1")
+        return outer
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +181,10 @@ class X12Scope:
                 return NearLoop(step[1], levels.loop(step[2]))
             if named := LEVELS.fullmatch(path):
                 return LevelLoop(named[2], bool(named[1]), levels)
+        around, _, inner = path.partition("/")
+        if inner:
+            outer = self.loop(around)
+            return NestedLoop(outer, outer.scope.loop(inner))
         match = LOOP.fullmatch(path)
         place = self._places().get(match[1]) if match else None
         if match is None or place is None or not (place.opens or place.repeats):
