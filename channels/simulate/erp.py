@@ -1,7 +1,9 @@
-"""A small ERP over HTTP: takes requisitions, makes purchase orders at once or in batches, hears what suppliers answer.
+"""A small ERP over HTTP: takes requisitions, makes purchase orders at once or in batches, hears what suppliers answer,
+ship, bill and offer.
 
-POST /requisitions and /order-acknowledgements with an Idempotency-Key: 201 new, 200 the same again, 409 another body
-under the key, 422 refused, 503 while down. Everything it did is in its state file, so a restart forgets nothing.
+POST /requisitions, /order-acknowledgements, /ship-notices, /invoices, /price-catalogs with an Idempotency-Key: 201 new,
+200 the same again, 409 another body under the key, 422 refused, 503 while down. Everything it did is in its state
+file, so a restart forgets nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import itertools
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +30,24 @@ from channels.simulate.records import Records, Row
 from channels.simulate.web import Request, Response, Web
 
 _FIRST_ORDER = 4_501_000_000
+Rule = Callable[[Any], tuple[purchasing.Problem | None, Row]]
+OrdersOf = Callable[[Json], list[tuple[str, Any]]]
+# What suppliers say, by path: what it is called here, and the orders it names with their pointers.
+_HEARD: dict[str, tuple[str, OrdersOf]] = {
+    "/order-acknowledgements": ("acknowledgement", lambda body: [("/purchase_order", body.get("purchase_order"))]),
+    "/ship-notices": ("ship_notice", purchasing.shipped_orders),
+    "/invoices": ("invoice", purchasing.billed_orders),
+    "/price-catalogs": ("price_catalog", lambda body: []),
+}
+_SAID = frozenset(did for did, _ in _HEARD.values())
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
 class Erp:
     """mode: `immediate` (orders in the reply) or `batch` (orders posted later to `hilum`, an http URL without path).
 
-    `records` rows: `did` is requisition, acknowledgement, batch, posted, refused, repeat, conflict, unavailable
-    or lost.
+    `records` rows: `did` is requisition, acknowledgement, ship_notice, invoice, price_catalog, batch, posted, refused,
+    repeat, conflict, unavailable or lost.
     lose_every: each nth new request is done, but its answer never leaves: the ambiguous outcome of real networks.
     """
 
@@ -49,6 +62,8 @@ class Erp:
         self._refused_items = frozenset(refused_items)
         self._lose_every = lose_every
         self._web = Web(self.handle)
+        self._rules: dict[str, Rule] = {path: partial(self._heard, *said) for path, said in _HEARD.items()}
+        self._rules["/requisitions"] = self._requisition
         self._background = Background()
         self.down = down_for > 0
         self.records = Records(state)
@@ -84,7 +99,7 @@ class Erp:
     def handle(self, request: Request) -> Response | None:
         if request.path.startswith("/admin/"):
             return self._admin(request)
-        rule = {"/requisitions": self._requisition, "/order-acknowledgements": self._acknowledgement}.get(request.path)
+        rule = self._rules.get(request.path)
         if rule is None:
             return _json(404, {"code": "not_found", "message": "There is nothing here.", "pointer": ""})
         if request.method != "POST":
@@ -118,11 +133,13 @@ class Erp:
         answer = {"requisition": body["number"], "purchase_orders": made}
         return None, {"did": "requisition", "number": body["number"], "orders": made, "answer": answer}
 
-    def _acknowledgement(self, body: Any) -> tuple[purchasing.Problem | None, Row]:
-        problem = purchasing.acknowledgement_problem(body, self.orders)
+    def _heard(self, did: str, orders_of: OrdersOf, body: Any) -> tuple[purchasing.Problem | None, Row]:
+        """What a supplier says: kept when all orders that it names are ours."""
+        problem = purchasing.named_orders_problem(body, orders_of, self.orders)
         if problem is not None:
             return problem, {}
-        return None, {"did": "acknowledgement", "purchase_order": body["purchase_order"], "answer": None}
+        named = [number for _, number in orders_of(body)]
+        return None, {"did": did, "purchase_order": named[0] if named else "", "answer": None}
 
     def _again(self, row: Row, digest: str, request: Request) -> Response:
         same = row["digest"] == digest and row["path"] == request.path
@@ -153,6 +170,9 @@ class Erp:
             "requisitions": len({row["number"] for row in self.records.where(did="requisition")}),
             "purchase_orders": len(self.orders),
             "order_acknowledgements": done["acknowledgement"],
+            "ship_notices": done["ship_notice"],
+            "invoices": done["invoice"],
+            "price_catalogs": done["price_catalog"],
             "doubled": self._doubled(),
             "repeats": done["repeat"],
             "conflicts": done["conflict"],
@@ -163,14 +183,14 @@ class Erp:
         }
 
     def _doubled(self) -> int:
-        """New requisitions under a number that was taken, and the same acknowledgement heard under two keys."""
+        """New requisitions under a number that was taken, and the same thing heard under two keys."""
         made = [row for row in self.records.where(did="requisition") if row["body"].get("action", "new") == "new"]
-        heard = self.records.where(did="acknowledgement")
+        heard = self.records.where(lambda row: row["did"] in _SAID)
         numbers, bodies = {row["number"] for row in made}, {row["digest"] for row in heard}
         return len(made) - len(numbers) + len(heard) - len(bodies)
 
     def _new_rows(self) -> list[Row]:
-        return self.records.where(lambda row: row["did"] in {"requisition", "acknowledgement"})
+        return self.records.where(lambda row: row["did"] in {"requisition"} | _SAID)
 
     # --- batch mode ------------------------------------------------------------------------------------------------
     async def _batches(self) -> None:

@@ -6,7 +6,7 @@ Items NH-1, NH-2 and NH-3 are bought from a supplier each; NH-9 is filled from s
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -74,14 +74,33 @@ def _positive(value: Any) -> bool:
         return False
 
 
-def acknowledgement_problem(body: Any, orders: Mapping[str, Json]) -> Problem | None:
+def named_orders_problem(
+    body: Any, orders_of: Callable[[Json], list[tuple[str, Any]]], orders: Mapping[str, Json]
+) -> Problem | None:
+    """orders_of: the orders that what a supplier says is about, each with its pointer."""
     if not isinstance(body, dict):
-        return Problem("malformed", "An order acknowledgement is a JSON object.", "")
-    if not isinstance(body.get("purchase_order"), str):
-        return Problem("malformed", "An acknowledgement names its purchase order.", "/purchase_order")
-    if body["purchase_order"] not in orders:
-        return Problem("unknown_order", "There is no such purchase order.", "/purchase_order")
+        return Problem("malformed", "What a supplier says is a JSON object.", "")
+    for pointer, number in orders_of(body):
+        if not isinstance(number, str):
+            return Problem("malformed", "It names its purchase order.", pointer)
+        if number not in orders:
+            return Problem("unknown_order", "There is no such purchase order.", pointer)
     return None
+
+
+def shipped_orders(body: Json) -> list[tuple[str, Any]]:
+    """A ship notice names every order that something went for."""
+    told = body.get("orders")
+    named = enumerate(told if isinstance(told, list) and told else [{}])
+    return [
+        (f"/orders/{position}/purchase_order", one.get("purchase_order") if isinstance(one, dict) else None)
+        for position, one in named
+    ]
+
+
+def billed_orders(body: Json) -> list[tuple[str, Any]]:
+    """An invoice may be for no order at all."""
+    return [("/purchase_order", body["purchase_order"])] if "purchase_order" in body else []
 
 
 def price(item: str, unit: str) -> str:
