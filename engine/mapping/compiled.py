@@ -173,9 +173,22 @@ def compile_mapping(
         beside=plan.beside,
         identifies=reads_identifiers(plan.parts),
         plan=plan,
-        _read=compile_reading(plan),
-        _write=compile_writing(plan),
+        _read=_at_first(lambda: compile_reading(plan)),
+        _write=_at_first(lambda: compile_writing(plan)),
     )
+
+
+def _at_first(make: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+    """A function that is made when it is first used: a site has many mappings, and a process needs few of them."""
+    made: Callable[..., Any] | None = None
+
+    def run(*arguments: Any) -> Any:
+        nonlocal made
+        if made is None:
+            made = make()
+        return made(*arguments)
+
+    return run
 
 
 def _header_is_sound(tree: Tree, findings: Findings) -> bool:

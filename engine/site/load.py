@@ -12,16 +12,15 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from engine.errors import ConfigError
-from engine.mapping import Mapping as CompiledMapping
-from engine.mapping import compile_mapping, format_name
 from engine.plugin import Claiming, Registry
 from engine.positions import Finding, Findings, Mark, Tree
 from engine.site.apart import check_identities, check_traffic
 from engine.site.bulk import Bulk, sweep
-from engine.site.endpoints import Connection, check_format, check_ports, read_connection, read_listener
+from engine.site.endpoints import Connection, check_ports, read_connection, read_listener
 from engine.site.fit import fit, place_of
 from engine.site.guides import read_guides
 from engine.site.loading import Loading
+from engine.site.mappings import Mappings
 from engine.site.model import ConnectionConfig, ListenerConfig, Site
 from engine.site.partners import Described, Shelf, read_partner
 from engine.site.routes import Parties, read_routes
@@ -78,8 +77,10 @@ def require_site(root: Path, registry: Registry, environ: Mapping[str, str], *, 
 
 
 def load_snapshot(snapshot: bytes, registry: Registry, environ: Mapping[str, str]) -> tuple[Site | None, Findings]:
-    """A site again as it was, from what `Site.snapshot` kept; its references are those of today."""
-    return judge_source(unpack(snapshot), registry, environ)
+    """A site again as it was, from what `Site.snapshot` kept; its references are those of today. It was judged when it
+    was loaded, so of its mappings it has those alone that partners use."""
+    findings = Findings()
+    return _judged(_build(unpack(snapshot), registry, environ, findings, judged=True), findings)
 
 
 def judge_source(source: Source, registry: Registry, environ: Mapping[str, str]) -> tuple[Site | None, Findings]:
@@ -104,16 +105,24 @@ def _order(finding: Finding) -> tuple[str, int, int]:
 
 
 def _build(
-    source: Source, registry: Registry, environ: Mapping[str, str], findings: Findings, *, keep: bool = False
+    source: Source,
+    registry: Registry,
+    environ: Mapping[str, str],
+    findings: Findings,
+    *,
+    keep: bool = False,
+    judged: bool = False,
 ) -> Site | None:
     loading = Loading(findings, registry, environ, data_root(environ))
     engine = _engine(source, loading)
-    mappings, mapping_names = _mappings(source, loading)
+    mappings = Mappings(source, loading)
+    if not judged:
+        mappings.compile_all()
     connections, connection_names = _connections(source, loading)
     tables = read_tables(source, loading.home, findings, keep=keep)
     zone = ZoneInfo(engine.zone) if engine else ZoneInfo("UTC")
     guides, guide_names = read_guides(source, loading)
-    shelf = Shelf(mappings, mapping_names, tables, connections, connection_names, zone, guides, guide_names)
+    shelf = Shelf(mappings, mappings.names, tables, connections, connection_names, zone, guides, guide_names)
     described, partner_names = _partners(source, shelf, loading)
     check_identities(described, loading)
     check_traffic(described, loading)
@@ -136,7 +145,7 @@ def _build(
         listeners,
         _all_connections(connections, described),
         routes,
-        mappings,
+        mappings.compiled,
         source.snapshot(),
         {"owner": engine.owner, "logs": engine.logs.model_dump()},
     )
@@ -155,22 +164,6 @@ def _engine(source: Source, loading: Loading) -> EngineFile | None:
         return None
     tree = _config(source, "engine", loading)
     return fit(EngineFile, tree, loading.findings) if tree else None
-
-
-def _mappings(source: Source, loading: Loading) -> tuple[dict[str, CompiledMapping], frozenset[str]]:
-    found = {name: loading.tree("mapping", path, content) for name, path, content in source.named("mappings")}
-    trees = {name: tree for name, tree in found.items() if tree is not None}
-    compiled = {}
-    for name, tree in trees.items():
-        word = format_name(tree, trees)
-        mark = (tree.get("format") or tree).mark
-        if not word:
-            loading.error("CFG103", "the key 'format' is missing", tree.mark)
-        elif check_format(word, mark, loading):
-            format = loading.registry.format(word)
-            if mapping := compile_mapping(name, tree, format, loading.findings, trees):
-                compiled[name] = mapping
-    return compiled, frozenset(found)
 
 
 def _connections(source: Source, loading: Loading) -> tuple[dict[str, Connection], frozenset[str]]:
