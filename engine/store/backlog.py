@@ -23,7 +23,7 @@ class Backlog:
     the others' work out. memory: bytes of messages kept until they are claimed.
     """
 
-    def __init__(self, *, last: int, most: int = 20_000, memory: int = 16 << 20) -> None:
+    def __init__(self, *, last: int, most: int = 20_000, memory: int = 6 << 20) -> None:
         self.lanes = Lanes()
         self._most = most
         self._memory = memory

@@ -40,7 +40,7 @@ class SqliteStore(Reader):
         clock: Callable[[], int] = system_clock,
         readers: int = 2,
         most: int = 20_000,
-        memory: int = 16 << 20,
+        memory: int = 12 << 20,
         unfiled: int = 50_000,
     ) -> None:
         super().__init__(path, threads=readers)
