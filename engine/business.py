@@ -60,15 +60,18 @@ def lookups(found: Read) -> Iterator[DocumentNeed]:
                 yield DocumentNeed(verdict.document, verdict.number, partner)
 
 
-def judge(found: Read, known: Known, earlier: Sequence[Document], *, seq: int) -> Judged:
-    """earlier: documents of the same message that stand before it. seq: of its message."""
-    before = _before(found, known, seq)
+def judge(found: Read, known: Known, earlier: Sequence[Document], *, seq: int, kept: bool) -> Judged:
+    """earlier: documents of the same message, or of this portion of it, that stand before it. seq: of its message.
+
+    kept: an earlier run of the message has kept this very document. Else what was kept of the message stands before it.
+    """
+    before = _before(found, known, seq if kept else None)
     edges = [*_orders(found, known, seq)]
     if before is not None or any(_same_number(one, found.document) for one in earlier):
         said = [json.loads(before.body)] if before is not None else []
         said += [_plain(one) for one in earlier if _same_number(one, found.document)]
         repeats = any(_content(one) == _content(_plain(found.document)) for one in said[-1:])
-        if before is not None:
+        if before is not None and before.message != seq:
             edges.append((before.message, seq, "repeats" if repeats else "updates"))
         if repeats:
             return Judged((), True, tuple(edges))
@@ -123,13 +126,14 @@ def _supplier(row: KnownDocument) -> Any:
 
 
 # --- whether it came before ------------------------------------------------------------------------------------------
-def _before(found: Read, known: Known, seq: int) -> KnownDocument | None:
-    """The newest one of its number from the same partner, in another message."""
+def _before(found: Read, known: Known, but: int | None) -> KnownDocument | None:
+    """The newest one of its number from the same partner. but: the message whose own do not count."""
     document = found.document
     if not document.REPEATED:
         return None
     rows = known.get(DocumentNeed(document.TYPE, document.reference, found.agreement.partner), ())
-    return next((row for row in reversed(rows) if row.sender == found.agreement.partner and row.message != seq), None)
+    partner = found.agreement.partner
+    return next((row for row in reversed(rows) if row.sender == partner and row.message != but), None)
 
 
 def _same_number(one: Document, other: Document) -> bool:

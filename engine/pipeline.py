@@ -202,7 +202,8 @@ def plan(
     for position, found in enumerate(reading.documents):
         if _settle(found, facts, draft, settlement):
             earlier = [one.document for one in reading.documents[:position]] if found.document.REPEATED else ()
-            judged = business.judge(found, facts.documents, earlier, seq=work.message.seq)
+            kept = bool(before.documents) and before.document(found) is not None
+            judged = business.judge(found, facts.documents, earlier, seq=work.message.seq, kept=kept)
             settlement.edges += judged.edges
             rules.extend(_plan_document(found, judged, draft, before))
     for answer in opened.answers:

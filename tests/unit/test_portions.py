@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import channels
-from engine import portions, wiring
+from engine import business, portions, wiring
 from engine.dispatch import Dispatch
 from engine.errors import Unavailable
 from engine.intake import Reception, Verdicts
@@ -117,6 +117,39 @@ async def accept_orders_all(store: SqliteStore) -> list[Work]:
 def test_each_answer_counts_once_and_no_window_is_wider_than_it_must(site: Site) -> None:
     assert len(answers()) > 100_000
     assert play(site).most == SURVEYED
+
+
+def test_what_an_earlier_portion_said_is_not_taken_again(site: Site) -> None:
+    assert repeated(site) == 300
+
+
+def test_the_check_of_repeats_sees(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was kept of the message itself does not count."""
+    whole = business.judge
+    monkeypatch.setattr(business, "judge", lambda *args, kept, **named: whole(*args, kept=True, **named))
+    assert repeated(site) == 301
+
+
+def repeated(site: Site) -> int:
+    """Documents kept when the last of many answers says what the first one said."""
+
+    async def playing() -> int:
+        async with temporary_store() as store, asyncio.timeout(120):
+            await store.commit([delivered(work) for work in await accept_orders(store, *range(1, 301))])
+            sets = [answer(number, number) for number in range(1, 301)] + [answer(1, 301)]
+            verdicts = Verdicts()
+            reception = Reception(site.listeners["acme_surgical"], lambda: site, FORMATS("x12"), store, verdicts)
+            (verdict,) = await reception.accept(interchange(group(sets, "PR"), **THEIRS))
+            await emptied(store, site, verdicts)
+            thread = await store.thread([verdict.seq], limit=5 * COUNT)
+            return len([row for row in thread.documents if row.message == verdict.seq])
+
+    return asyncio.run(playing())
+
+
+def answer(order: int, number: int) -> str:
+    lines = [f"PO1*{line}*10*BX*4.5**IN*NH-10003" for line in range(1, 9)]
+    return one_set("855", [f"BAK*00*AD*PO-{order}*20261121", *lines, "CTT*8"], f"{number:04d}")
 
 
 # --- what interrupts it ---------------------------------------------------------------------------------------------
