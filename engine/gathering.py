@@ -99,7 +99,7 @@ def _failed(work: Work, lane: str, waiting: Sequence[Waiting], problem: Refused,
     context = {"partner": name, "type": type, "cause": problem.code, "hint": problem.hint}
     found = [NewException("delivery.render", text, problem.place, context, delivery=one.delivery) for one in waiting]
     dead = NewMessage(
-        uid=planner.new_id(), body=(), destination=name, connection="", channel="", format=work.message.format, type=type,
-        lane=GATHERED + lane, state="dead", carries=tuple(Carried(one.delivery) for one in waiting),
+        uid=planner.new_id(), body=(), destination=name, connection="", channel="", format=work.message.format,
+        type=type, lane=GATHERED + lane, state="dead", carries=tuple(Carried(one.delivery) for one in waiting),
     )  # fmt: skip
     return Outcome(work, messages=(dead,), exceptions=tuple(found), site=planner.site.version)
